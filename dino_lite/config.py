@@ -1,0 +1,163 @@
+"""Every number of a DINO run in one frozen dataclass.
+
+The defaults are the official ones (arXiv 2104.14294 and the authors' `main_dino.py`). `DinoConfig.lab()` and
+`.small()` change what a small model and a short run need, and say why beside each change.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any
+
+TARGETS = ("center", "sinkhorn", "batch_softmax")
+
+
+@dataclass(frozen=True)
+class DinoConfig:
+    """The settings of a run. Paper symbols in brackets; a *share* is a part of the whole run, from 0 to 1."""
+
+    # pictures and views (paper §3.1 and appendix E)
+    picture_size: int = 256  # px, side of the stored square pictures that crops are cut from
+    global_size: int = 224  # px, side of the 2 global views
+    local_size: int = 96  # px, side of the local views
+    n_local: int = 8  # local views a picture [L]; V = 2 + L
+    global_scale: tuple[float, float] = (0.4, 1.0)  # share of the picture's area in a global crop
+    local_scale: tuple[float, float] = (0.05, 0.4)  # the same for a local crop
+    jitter: tuple[float, float, float, float] = (0.4, 0.4, 0.2, 0.1)  # brightness, contrast, saturation, hue
+    jitter_prob: float = 0.8
+    grey_prob: float = 0.2
+    blur_probs: tuple[float, float, float] = (1.0, 0.1, 0.5)  # global view 1, global view 2, local views
+    blur_sigma: tuple[float, float] = (0.1, 2.0)  # px, for views of 224 px
+    solarize_prob: float = 0.2  # second global view only
+
+    # backbone (ViT-S/16) and projection head (appendix C)
+    backbone: str = "vit"  # "vit" is ours (vit.py); "timm:NAME" any timm ViT
+    patch_size: int = 16  # px
+    dim: int = 384  # width of a token [D]
+    depth: int = 12  # blocks
+    heads: int = 6  # attention heads a block
+    drop_path: float = 0.1  # stochastic depth of the student's last block; the teacher has none
+    head_hidden: int = 2048
+    bottleneck: int = 256  # width of the unit vector before the prototypes
+    out_dim: int = 65536  # prototypes [K]
+    head_bn: bool = False  # batch norm after the head's hidden layers
+    norm_last_layer: bool = True  # prototypes keep unit length: logits are cosines
+
+    # loss (§3.1, Eq. 1-3) and teacher
+    student_temp: float = 0.1  # [τs]
+    teacher_temp: float = 0.04  # [τt] after its warm-up; the paper's long runs end at 0.07
+    warmup_teacher_temp: float = 0.04  # [τt] at step 0
+    warmup_teacher_temp_share: float = 0.3  # paper: 30 of 100 epochs
+    center_momentum: float = 0.9  # [m] of Eq. 4
+    target: str = "center"  # or "sinkhorn", "batch_softmax" (Table 15)
+    ema_momentum: float = 0.996  # [λ] at step 0; a cosine takes it to 1
+
+    # optimisation: AdamW
+    batch_size: int = 64  # pictures a step, over all processes
+    accumulate: int = 1  # the batch goes through in this many parts
+    epochs: int = 100
+    lr: float = 0.0005  # for a batch of 256: the peak is lr × batch_size / 256
+    min_lr: float = 1e-6
+    warmup_share: float = 0.1  # paper: 10 of 100 epochs
+    weight_decay: float = 0.04
+    weight_decay_end: float = 0.4
+    clip_grad: float = 3.0  # largest L2 norm of one parameter's gradient; 0 = no clipping
+    freeze_last_layer_share: float = 0.01  # paper: 1 of 100 epochs
+    precision: str = "auto"  # "auto": bf16 on CUDA, fp32 elsewhere; or "bf16", "fp32"
+    compile: bool = False  # torch.compile student and teacher
+
+    @property
+    def peak_lr(self) -> float:
+        """Learning rate at the end of the warm-up: linear scaling with the batch (§4.1)."""
+        return self.lr * self.batch_size / 256
+
+    @property
+    def n_views(self) -> int:
+        """V, the number of views a picture: 2 global and `n_local` local ones."""
+        return 2 + self.n_local
+
+    def __post_init__(self) -> None:
+        """Refuse values that no run can use, with one sentence each."""
+        for name in ("global_size", "local_size"):
+            size = getattr(self, name)
+            if size < self.patch_size or size % self.patch_size:
+                raise ValueError(
+                    f"{name} must be a multiple of patch_size ({self.patch_size} px), got {size}: "
+                    f"try {max(1, round(size / self.patch_size)) * self.patch_size}."
+                )
+        _require_range(self, "center_momentum ema_momentum jitter_prob grey_prob solarize_prob", 0, 1)
+        _require_range(self, "drop_path", 0, 0.999)
+        _require_range(self, "warmup_share warmup_teacher_temp_share freeze_last_layer_share", 0, 1)
+        _require_range(self, "student_temp teacher_temp warmup_teacher_temp", 1e-6, float("inf"))
+        _require_range(self, "n_local lr min_lr weight_decay weight_decay_end clip_grad", 0, float("inf"))
+        _require_range(self, "batch_size accumulate epochs depth heads dim out_dim head_hidden", 1, float("inf"))
+        _require_range(self, "bottleneck patch_size picture_size", 1, float("inf"))
+        if self.dim % self.heads:
+            raise ValueError(f"dim must be a multiple of heads ({self.heads}), got {self.dim}.")
+        for name in ("global_scale", "local_scale"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high <= 1:
+                raise ValueError(f"{name} must be (low, high) with 0 < low <= high <= 1, got {(low, high)}.")
+        if self.target not in TARGETS:
+            raise ValueError(f"target must be one of {', '.join(TARGETS)}, got {self.target!r}.")
+        if self.precision not in ("auto", "bf16", "fp32"):
+            raise ValueError(f"precision must be auto, bf16 or fp32, got {self.precision!r}.")
+        if self.batch_size % self.accumulate:
+            raise ValueError(f"batch_size ({self.batch_size}) must be a multiple of accumulate, got {self.accumulate}.")
+
+    @classmethod
+    def lab(cls) -> "DinoConfig":
+        """Seconds on one CPU core: emoji at 32 px, to be steered live."""
+        return cls(
+            picture_size=64,
+            global_size=32,
+            local_size=16,
+            n_local=0,
+            patch_size=8,
+            dim=64,
+            depth=3,
+            heads=4,
+            drop_path=0.0,
+            head_hidden=256,
+            bottleneck=64,
+            out_dim=256,
+            batch_size=64,
+            epochs=12,
+            lr=0.008,
+            ema_momentum=0.99,
+        )
+
+    @classmethod
+    def small(cls) -> "DinoConfig":
+        """Minutes on a CPU."""
+        return cls.lab()
+
+    @classmethod
+    def paper_vit_s16(cls) -> "DinoConfig":
+        """ViT-S/16 as the paper trains it for 100 epochs: batch 1024 over 16 GPUs, τt 0.04 → 0.07."""
+        return cls(batch_size=1024, teacher_temp=0.07)
+
+    def to_json(self) -> str:
+        """The settings as indented JSON, one field a line."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> "DinoConfig":
+        """The reverse of `to_json`; ValueError when the text is not a settings file of this version."""
+        try:
+            values: dict[str, Any] = json.loads(text)
+            unknown = values.keys() - {field.name for field in dataclasses.fields(cls)}
+            if unknown:
+                raise ValueError(f"unknown field {min(unknown)!r}")
+            fields: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+            return cls(**fields)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ValueError(f"These are not the settings of a DINO run: {error}") from error
+
+
+def _require_range(config: DinoConfig, names: str, low: float, high: float) -> None:
+    for name in names.split():
+        value = getattr(config, name)
+        if not low <= value <= high:  # also false for NaN
+            wanted = f"at least {low:g}" if high == float("inf") else f"between {low:g} and {high:g}"
+            raise ValueError(f"{name} must be {wanted}, got {value}.")

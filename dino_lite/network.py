@@ -1,0 +1,59 @@
+"""A backbone with its head: what student and teacher are two copies of."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dino_lite.config import DinoConfig
+from dino_lite.head import DinoHead
+from dino_lite.vit import ViT
+
+Backbone = Any  # a ViT, ours or timm's: an nn.Module with forward, forward_features and num_features
+
+
+class Network(nn.Module):
+    """Crops of any sizes → logits; each size goes through the backbone once, all views through the head at once."""
+
+    def __init__(self, config: DinoConfig) -> None:
+        super().__init__()
+        self.backbone: Backbone = build_backbone(config)
+        self.head = DinoHead(
+            self.backbone.num_features,
+            config.out_dim,
+            config.head_hidden,
+            config.bottleneck,
+            config.head_bn,
+            config.norm_last_layer,
+        )
+
+    def forward(self, *crops: Tensor) -> tuple[Tensor, Tensor]:
+        """Crops (v, B, 3, S, S), one tensor a size → logits (V, B, K) and features (V, B, D), V the sum of all v."""
+        batch = crops[0].shape[1]
+        features = torch.cat([self.backbone(crop.flatten(0, 1)) for crop in crops])
+        return self.head(features).unflatten(0, (-1, batch)), features.unflatten(0, (-1, batch))
+
+
+def build_backbone(config: DinoConfig) -> Backbone:
+    """Our ViT, or for "timm:NAME" that timm ViT, with its pretrained weights where NAME has a ".TAG"."""
+    if config.backbone == "vit":
+        return ViT(config.global_size, config.patch_size, config.dim, config.depth, config.heads, config.drop_path)
+    library, _, name = config.backbone.partition(":")
+    if library != "timm" or not name:
+        raise ValueError(f'backbone must be "vit" or "timm:NAME", got {config.backbone!r}.')
+    import timm
+
+    try:
+        return timm.create_model(
+            name,
+            pretrained="." in name,
+            img_size=config.global_size,
+            num_classes=0,
+            dynamic_img_size=True,
+            drop_path_rate=config.drop_path,
+        )
+    except Exception as error:  # timm, the hub and the network raise a dozen kinds
+        raise ValueError(
+            f"timm could not build {name!r} at {config.global_size} px ({error}). "
+            "It must be a ViT of timm.list_models('vit*'); weights (a name with a dot) need the network once."
+        ) from error
