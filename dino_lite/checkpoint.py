@@ -17,6 +17,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from dino_lite.config import DinoConfig
+from dino_lite.distributed import pick_device
 from dino_lite.train import Dino
 
 FORMAT = "dino_lite 1"
@@ -33,11 +34,13 @@ def save_checkpoint(dino: Dino, path: str | Path, **more: Any) -> None:
 def load_checkpoint(path: str | Path, device: str | torch.device | None = None) -> Dino:
     """The run that `save_checkpoint` wrote, ready to go on; ValueError when the file is anything else."""
     header, tensors = read(path)
-    dino = Dino(DinoConfig.from_json(header["config"]), device=device)
+    device = pick_device(device)
     try:
+        dino = Dino(DinoConfig.from_json(header["config"]), device=device)
         dino.load_state_dict(join(tensors, json.loads(header["state"])))
-    except (KeyError, RuntimeError, ValueError) as error:
-        raise ValueError(f"{path} does not hold the state of a run: {first_line(error)}") from error
+    except Exception as error:  # a foreign header can be wrong in any way
+        missing = "there is no " if isinstance(error, KeyError) else ""
+        raise ValueError(f"{path} does not hold a run that can go on: {missing}{first_line(error)}") from error
     return dino
 
 

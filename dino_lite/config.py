@@ -36,6 +36,8 @@ class DinoConfig:
     dim: int = 384  # width of a token [D]
     depth: int = 12  # blocks
     heads: int = 6  # attention heads a block
+    init_std: float = 0.02  # of linear weights at the start; 0 = 1/√inputs, which a narrow network needs
+    position_std: float = 0.02  # of the position embedding at the start
     drop_path: float = 0.1  # stochastic depth of the student's last block; the teacher has none
     head_hidden: int = 2048
     bottleneck: int = 256  # width of the unit vector before the prototypes
@@ -89,7 +91,9 @@ class DinoConfig:
         _require_range(self, "drop_path", 0, 0.999)
         _require_range(self, "warmup_share warmup_teacher_temp_share freeze_last_layer_share", 0, 1)
         _require_range(self, "student_temp teacher_temp warmup_teacher_temp", 1e-6, float("inf"))
-        _require_range(self, "n_local lr min_lr weight_decay weight_decay_end clip_grad", 0, float("inf"))
+        _require_range(
+            self, "init_std position_std n_local lr min_lr weight_decay weight_decay_end clip_grad", 0, float("inf")
+        )
         _require_range(self, "batch_size accumulate epochs depth heads dim out_dim head_hidden", 1, float("inf"))
         _require_range(self, "bottleneck patch_size picture_size", 1, float("inf"))
         if self.dim % self.heads:
@@ -107,30 +111,41 @@ class DinoConfig:
 
     @classmethod
     def lab(cls) -> "DinoConfig":
-        """Seconds on one CPU core: emoji at 32 px, to be steered live."""
+        """About a minute on one CPU core: emoji at 32 px, a network of 0.2 M weights, to be steered live."""
         return cls(
             picture_size=64,
             global_size=32,
             local_size=16,
-            n_local=0,
+            n_local=0,  # at this size two global views teach as much in two thirds of the time
+            global_scale=(0.6, 1.0),  # a 32 px crop of less shows hardly anything
+            # a short run learns from what two views clearly share: weak colour changes, no grey, blur or solarize
+            jitter=(0.1, 0.1, 0.05, 0.0),
+            grey_prob=0.0,
+            blur_probs=(0.0, 0.0, 0.0),
+            solarize_prob=0.0,
             patch_size=8,
             dim=64,
             depth=3,
             heads=4,
-            drop_path=0.0,
-            head_hidden=256,
-            bottleneck=64,
+            init_std=0.0,  # 0.02 would make all pictures look alike to a network 64 wide
+            position_std=0.3,  # places must count from the first step on
+            drop_path=0.0,  # three blocks have none to spare
+            head_hidden=128,
+            bottleneck=32,
             out_dim=256,
             batch_size=64,
             epochs=12,
-            lr=0.008,
-            ema_momentum=0.99,
+            lr=0.008,  # few steps: sixteen times the paper's
+            ema_momentum=0.99,  # remembers 100 steps of the 624; 0.996 would remember 250
         )
 
     @classmethod
     def small(cls) -> "DinoConfig":
-        """Minutes on a CPU."""
-        return cls.lab()
+        """Minutes on a CPU: the lab's recipe with local views, a network of 0.6 M weights and ten times the steps."""
+        lab = cls.lab()
+        return dataclasses.replace(
+            lab, n_local=4, local_scale=(0.2, 0.6), dim=96, depth=4, out_dim=1024, epochs=60, ema_momentum=0.996
+        )
 
     @classmethod
     def paper_vit_s16(cls) -> "DinoConfig":

@@ -14,6 +14,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import numpy as np
 import torch
@@ -127,6 +128,8 @@ def one_sentence(what: str, remedy: str) -> Iterator[None]:
             yield
     # torchvision lets everything through: URLError, EOFError, zlib.error, TarError, AssertionError
     except Exception as error:
+        if isinstance(error, HTTPError):
+            error.close()  # it holds the connection open
         why = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         raise ValueError(f"{what} ({why.rstrip('.')}): {remedy}.") from None
 

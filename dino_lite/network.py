@@ -25,6 +25,7 @@ class Network(nn.Module):
             config.bottleneck,
             config.head_bn,
             config.norm_last_layer,
+            config.init_std,
         )
 
     def forward(self, *crops: Tensor) -> tuple[Tensor, Tensor]:
@@ -34,10 +35,18 @@ class Network(nn.Module):
         return self.head(features).unflatten(0, (-1, batch)), features.unflatten(0, (-1, batch))
 
 
+def build_network(config: DinoConfig, seed: int) -> Network:
+    """A network with random weights by `seed`, on the CPU; torch's global generator stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Network(config)
+
+
 def build_backbone(config: DinoConfig) -> Backbone:
     """Our ViT, or for "timm:NAME" that timm ViT, with its pretrained weights where NAME has a ".TAG"."""
     if config.backbone == "vit":
-        return ViT(config.global_size, config.patch_size, config.dim, config.depth, config.heads, config.drop_path)
+        shape = config.global_size, config.patch_size, config.dim, config.depth, config.heads
+        return ViT(*shape, config.drop_path, config.init_std, config.position_std)
     library, _, name = config.backbone.partition(":")
     if library != "timm" or not name:
         raise ValueError(f'backbone must be "vit" or "timm:NAME", got {config.backbone!r}.')

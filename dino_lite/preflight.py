@@ -11,6 +11,11 @@ def memory(momentum: float) -> float:
     return math.inf if momentum >= 1 else 1 / (1 - momentum)
 
 
+def in_words(steps: float) -> str:
+    """A number of steps, which may be infinite."""
+    return "all" if math.isinf(steps) else f"{steps:.0f}"
+
+
 def preflight(config: DinoConfig, count: int, steps: int) -> tuple[list[str], list[str]]:
     """Facts and warnings, a sentence each, about a run of `steps` steps on `count` pictures."""
     per_epoch = steps_per_epoch(config, count)
@@ -18,8 +23,8 @@ def preflight(config: DinoConfig, count: int, steps: int) -> tuple[list[str], li
     facts = [
         f"{count} pictures, batches of {config.batch_size}: {per_epoch} steps an epoch, "
         f"{steps} steps = {steps / per_epoch:.1f} epochs.",
-        f"The teacher remembers {teacher:.0f} steps (momentum {config.ema_momentum}), the centre {center:.0f} "
-        f"(momentum {config.center_momentum}).",
+        f"The teacher remembers {in_words(teacher)} steps (momentum {config.ema_momentum}), "
+        f"the centre {in_words(center)} (momentum {config.center_momentum}).",
         f"Temperatures: teacher {config.teacher_temp}, student {config.student_temp}. "
         f"{config.out_dim} prototypes, {2 * config.batch_size} targets a step; ln K = {math.log(config.out_dim):.2f}.",
     ]
@@ -27,13 +32,13 @@ def preflight(config: DinoConfig, count: int, steps: int) -> tuple[list[str], li
         (per_epoch < 2, "One epoch is one batch, so batches hardly differ: use a smaller batch or more pictures."),
         (
             teacher > steps / 2,
-            f"The teacher remembers {teacher:.0f} of {steps} steps and will hardly leave its random start: "
-            f"train longer or lower ema_momentum to about {max(0.0, 1 - 10 / max(steps, 10)):.3g}.",
+            f"The teacher remembers {in_words(teacher)} of {steps} steps and will hardly leave its random start: "
+            f"train longer or lower ema_momentum to about {max(0.5, 1 - 10 / steps):.3g}.",
         ),
         (
             config.target == "center" and center > steps / 10,
-            f"The centre remembers {center:.0f} of {steps} steps and will lag behind the teacher: with a momentum of "
-            "0.999 the paper's run collapses (appendix D).",
+            f"The centre remembers {in_words(center)} of {steps} steps and will lag behind the teacher: with a momentum "
+            "of 0.999 the paper's run collapses (appendix D).",
         ),
         (
             config.teacher_temp >= config.student_temp,

@@ -22,8 +22,8 @@ from dino_lite.evaluate import (
     pixel_features,
     retrieval_accuracy,
 )
+from dino_lite.network import build_network
 from dino_lite.resample import resize
-from dino_lite.train import Dino
 
 Scores = dict[str, float]
 
@@ -35,7 +35,7 @@ def scorecard(model: nn.Module, config: DinoConfig, pictures: Pictures, seed: in
     "random_init" is the same network before its first step.
     """
     size = image_size(getattr(model, "backbone", model))
-    untrained = Dino(config, seed, "cpu").teacher
+    untrained = build_network(config, seed)
     card: dict[str, Any] = {"model": {}, "random_init": {}, "pixels": {}}
     for background in ("white", "random") if pictures.images.shape[1] == 4 else ("white",):
         for name, network in (("model", model), ("random_init", untrained)):

@@ -47,7 +47,7 @@ def measure(loss: Tensor, targets: Tensor, features: Tensor, center: Tensor) -> 
     sharp = all_reduce_mean(collapse.entropy(targets).mean())
     wide = collapse.entropy(collapse.marginal(targets))
     loss = all_reduce_mean(loss)
-    spread = all_reduce_mean(collapse.feature_std(flat))
+    spread = collapse.feature_std(flat)
     loss_, sharp_, wide_, norm, std = torch.stack([loss, sharp, wide, center.norm(), spread]).tolist()
     return {
         "loss": loss_,
@@ -74,7 +74,7 @@ def require_finite(loss: float, step: int, knobs: Knobs, student: nn.Module, cen
     if not all(bool(p.isfinite().all()) for p in student.parameters()):
         cause = f"the student's weights overflowed, so the learning rate ({knobs['lr']:.2g}) is probably too high"
     elif not bool(center.isfinite().all()):
-        cause = "the centre is not finite, so the teacher's output overflowed in an earlier step"
+        cause = f"the teacher's output overflowed, so the learning rate ({knobs['lr']:.2g}) is probably too high"
     elif min(knobs["student_temp"], knobs["teacher_temp"]) < 1e-3:
         cause = "a temperature below 0.001 divides the logits beyond what numbers can hold"
     else:

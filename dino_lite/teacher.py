@@ -26,8 +26,7 @@ def ema_update(teacher: nn.Module, student: nn.Module, momentum: float) -> None:
     The teacher remembers about 1 / (1 - m) steps. Buffers (batch-norm statistics) are left alone, as in the
     authors' code: teacher and student both stay in training mode and use their own batch.
     """
-    theirs = dict(student.named_parameters())
-    ours = dict(teacher.named_parameters())
-    if ours.keys() != theirs.keys():
+    theirs, ours = dict(student.named_parameters()), dict(teacher.named_parameters())
+    if {name: p.shape for name, p in ours.items()} != {name: p.shape for name, p in theirs.items()}:
         raise ValueError("ema_update needs a teacher with the student's parameters: make it with make_teacher.")
     torch._foreach_lerp_(list(ours.values()), [theirs[name] for name in ours], 1 - momentum)

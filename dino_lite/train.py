@@ -16,7 +16,7 @@ from dino_lite.data import Pictures
 from dino_lite.distributed import pick_device, rank, world_size
 from dino_lite.knobs import Knobs, base_knobs, check_knobs, scheduled_knobs
 from dino_lite.loss import batch_softmax_probs, dino_loss, sinkhorn_probs, teacher_probs, update_center
-from dino_lite.network import Network
+from dino_lite.network import build_network
 from dino_lite.optimizer import clip_gradients, freeze_last_layer, make_optimizer, set_rates
 from dino_lite.steplog import StepLog, diagnose_step, measure, require_finite
 from dino_lite.teacher import ema_update, make_teacher
@@ -36,10 +36,10 @@ class Dino:
     def __init__(self, config: DinoConfig, seed: int = 0, device: str | torch.device | None = None) -> None:
         self.config, self.seed, self.step = config, seed, 0
         self.device = pick_device(device)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.student = Network(config)
+        self.student = build_network(config, seed)
         if config.head_bn and world_size() > 1:
+            if self.device.type != "cuda":
+                raise ValueError("head_bn in several processes needs GPUs (SyncBatchNorm): set head_bn=false.")
             self.student = nn.SyncBatchNorm.convert_sync_batchnorm(self.student)
         self.student.to(self.device)
         self.teacher = make_teacher(self.student)

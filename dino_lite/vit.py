@@ -10,12 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dino_lite.head import init_linear_layers
+
 Seen = dict[str, Tensor]
-NOT_PLAIN = "Only plain timm ViTs (square, [CLS] token, no registers, no LayerScale) become a dino_lite.ViT"
 
 
 class PatchEmbed(nn.Module):
-    """Cuts the picture into patches and maps each to D numbers: (B, 3, S, S) → (B, D, h, w)."""
+    """Cuts the picture into patches and maps each to D numbers."""
 
     def __init__(self, patch_size: int, dim: int) -> None:
         super().__init__()
@@ -98,7 +99,15 @@ class ViT(nn.Module):
     """Pictures (B, 3, S, S) → features (B, D): the [CLS] token after the last block and norm."""
 
     def __init__(
-        self, img_size: int, patch_size: int, dim: int, depth: int, heads: int, drop_path: float = 0.0
+        self,
+        img_size: int,
+        patch_size: int,
+        dim: int,
+        depth: int,
+        heads: int,
+        drop_path: float = 0.0,
+        init_std: float = 0.02,
+        position_std: float = 0.02,
     ) -> None:
         super().__init__()
         self.img_size, self.patch_size, self.num_features, self.heads = img_size, patch_size, dim, heads
@@ -108,9 +117,9 @@ class ViT(nn.Module):
         rates = [drop_path * i / max(1, depth - 1) for i in range(depth)]  # deeper blocks are dropped more often
         self.blocks = nn.ModuleList(Block(dim, heads, rate) for rate in rates)
         self.norm = nn.LayerNorm(dim, eps=1e-6)
-        self.apply(_init_linear)
+        init_linear_layers(self, init_std)
         nn.init.trunc_normal_(self.cls_token, std=0.02)
-        nn.init.trunc_normal_(self.pos_embed, std=0.02)
+        nn.init.trunc_normal_(self.pos_embed, std=position_std)
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, S, S) → (B, D); S may be any multiple of the patch size."""
@@ -159,45 +168,12 @@ class ViT(nn.Module):
     @classmethod
     def from_timm(cls, timm_vit: Any) -> "ViT":
         """The same network with timm's weights; ValueError for a timm model that computes anything else."""
-        try:
-            patch, grid = timm_vit.patch_embed.patch_size[0], timm_vit.patch_embed.grid_size[0]
-            heads = timm_vit.blocks[0].attn.num_heads
-            vit = cls(grid * patch, patch, timm_vit.embed_dim, len(timm_vit.blocks), heads)
-            vit.load_state_dict({k: v for k, v in timm_vit.state_dict().items() if not k.startswith("head.")})
-            vit.to(next(timm_vit.parameters()).device)
-            same = vit._agrees_with(timm_vit)
-        except (AttributeError, RuntimeError) as error:
-            raise ValueError(f"{NOT_PLAIN} ({str(error).splitlines()[-1].strip()})") from error
-        if not same:
-            raise ValueError(f"{NOT_PLAIN} (the weights fit, but the outputs differ)")
-        return vit.train(timm_vit.training)
+        from dino_lite.timm_weights import vit_from_timm
 
-    @torch.no_grad()
-    def _agrees_with(self, timm_vit: Any) -> bool:
-        image = torch.randn(1, 3, self.img_size, self.img_size, generator=torch.Generator().manual_seed(0))
-        training, image = timm_vit.training, image.to(self.pos_embed.device)
-        theirs = timm_vit.eval().forward_head(timm_vit.forward_features(image), pre_logits=True)
-        timm_vit.train(training)
-        return torch.allclose(self.eval()(image), theirs, rtol=1e-4, atol=1e-4)
+        return vit_from_timm(timm_vit)
 
     def to_timm(self) -> Any:
-        """A timm VisionTransformer (no classifier) with these weights: `vit(images)` gives the same features."""
-        from timm.models.vision_transformer import VisionTransformer
+        """A timm VisionTransformer (no classifier) with these weights: it gives the same features (B, D)."""
+        from dino_lite.timm_weights import vit_to_timm
 
-        timm_vit = VisionTransformer(
-            img_size=self.img_size,
-            patch_size=self.patch_size,
-            embed_dim=self.num_features,
-            depth=len(self.blocks),
-            num_heads=self.heads,
-            num_classes=0,
-            dynamic_img_size=True,
-        )
-        timm_vit.load_state_dict(self.state_dict())
-        return timm_vit.to(self.pos_embed.device).train(self.training)
-
-
-def _init_linear(module: nn.Module) -> None:
-    if isinstance(module, nn.Linear):
-        nn.init.trunc_normal_(module.weight, std=0.02)
-        nn.init.zeros_(module.bias)
+        return vit_to_timm(self)

@@ -77,7 +77,7 @@ def test_index_chooses_the_same_rows_of_every_column(index: object, expected: li
     "index", ["0", None, 1.5, [5], [-6], [[0, 1]], [0.5], torch.rand(2), torch.tensor([True, False])], ids=str
 )
 def test_bad_index(index: object) -> None:
-    with pytest.raises(ValueError, match="choose|chosen"):
+    with pytest.raises(ValueError, match=r"choose|chosen"):
         few()[index]
 
 
@@ -133,7 +133,7 @@ def test_columns_must_fit(images: Tensor, columns: dict, complaint: str) -> None
 
 
 def resize_slowly(image: np.ndarray, size: int) -> np.ndarray:
-    """One straight RGBA picture, uint8 (4,H,W): Pillow resizes colour × alpha and alpha plane by plane as floats."""
+    """One straight RGBA picture, uint8 (4,H,W): Pillow resizes colour × alpha, and alpha, as planes of floats."""
     alpha = image[3] / 255.0
     planes = [image[c] / 255.0 * alpha for c in range(3)] + [alpha]
     small = [
@@ -164,7 +164,7 @@ def test_resize_without_alpha_agrees_with_pillow(size: int) -> None:
 
 
 def orange_disc(softness: float) -> Tensor:
-    """uint8 (1,4,64,64): an orange disc of radius 20 px whose alpha falls over `softness` px; black hides under 0."""
+    """uint8 (1,4,64,64): a disc of radius 20 px whose alpha falls over `softness` px; black hides under 0."""
     y, x = torch.meshgrid(torch.arange(64) - 31.5, torch.arange(64) - 31.5, indexing="ij")
     alpha = ((20 - (x**2 + y**2).sqrt()) / softness + 0.5).clamp(0, 1)
     red = (alpha > 0) * 255
@@ -182,7 +182,7 @@ def test_resize_leaves_no_fringe(size: int) -> None:
 
 @pytest.mark.parametrize("background", [0, 128, 255])
 def test_cut_out_and_resized_is_painted_and_resized(background: int) -> None:
-    """Both are linear, so they commute. (A soft disc: on hard edges bicubic overshoots, and clamping is not linear.)"""
+    """Both are linear, so they commute. A soft disc: on hard edges bicubic overshoots, and clamping isn't linear."""
     disc = orange_disc(softness=16)
     cut_out = composite(resize_images(disc, 24), background)
     painted = resize_images(composite(disc, background).round().to(torch.uint8), 24)
@@ -239,7 +239,7 @@ def test_emoji_masks_are_alpha(emoji: Pictures) -> None:
 
 
 def test_emoji_of_one_concept_look_alike_across_vendors(emoji: Pictures) -> None:
-    """A slip in the order of one sheet would bring the nearest neighbour's score from 0.2 down to chance, 0.001."""
+    """A slip in the order of one sheet would take the nearest neighbour from 0.2 right down to chance, 0.001."""
     n = len(emoji) // 3
     pixels = composite(resize_images(emoji.images, 16), 255).flatten(1)
     pixels = pixels - pixels.mean(0)

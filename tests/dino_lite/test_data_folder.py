@@ -1,6 +1,7 @@
 """A folder of pictures: every format and every kind of broken file, made on the fly.
 
-The geometry (crop, resize, EXIF turns) is compared with plain numpy. Run: pytest tests/dino_lite/test_data_folder.py
+The geometry (crop, resize, EXIF turns) is compared with plain numpy and whole pictures.
+Run: pytest tests/dino_lite/test_data_folder.py
 """
 
 import io

@@ -16,7 +16,10 @@ from torch import Tensor, nn
 from dino_lite.head import DinoHead
 
 SIZES = {"dim": 12, "out_dim": 30, "hidden": 20, "bottleneck": 8}
-LENGTH, DIRECTION = "last_layer.parametrizations.weight.original0", "last_layer.parametrizations.weight.original1"
+LENGTH, DIRECTION = (
+    "last_layer.parametrizations.weight.original0",
+    "last_layer.parametrizations.weight.original1",
+)
 
 
 def random_head(seed: int = 0, **options: bool) -> DinoHead:
@@ -71,7 +74,9 @@ def test_matches_plain_functions(batch_norm: bool, norm_last_layer: bool, seed: 
     aim = torch.randn(logits.shape, generator=torch.Generator().manual_seed(seed))
     ours = [x, *(p for p in head.parameters() if p.requires_grad)]
     for a, b in zip(
-        torch.autograd.grad((logits * aim).sum(), ours), torch.autograd.grad((expected * aim).sum(), ours), strict=True
+        torch.autograd.grad((logits * aim).sum(), ours),
+        torch.autograd.grad((expected * aim).sum(), ours),
+        strict=True,
     ):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
@@ -213,20 +218,26 @@ def test_state_dict_round_trip() -> None:
     assert other(x).equal(head(x))
 
 
-def test_first_values() -> None:
-    """MLP: normal of 0.02, no bias. Directions: torch's own, uniform within 1/√bottleneck."""
+@pytest.mark.parametrize("init_std", [0.02, 0.1, 0.0])
+def test_first_values(init_std: float) -> None:
+    """MLP: normal (0.02 in the paper; 0 asks for 1/√inputs), no bias. Directions: torch's own, within 1/√bottleneck."""
     torch.manual_seed(0)
-    head = DinoHead(300, 2000, hidden=400, bottleneck=64)
+    head = DinoHead(300, 2000, hidden=400, bottleneck=64, init_std=init_std)
     for layer in head.mlp:
         if isinstance(layer, nn.Linear):
-            weight = layer.weight.detach()
-            assert float(weight.std()) == pytest.approx(0.02, rel=0.03)
-            assert float(weight.mean().abs()) < 4 * 0.02 / weight.numel() ** 0.5
-            assert weight.abs().max() > 3 * 0.02  # not cut off near its spread
+            weight, std = layer.weight.detach(), init_std or layer.in_features**-0.5
+            assert float(weight.std()) == pytest.approx(std, rel=0.03)
+            assert float(weight.mean().abs()) < 4 * std / weight.numel() ** 0.5
+            assert weight.abs().max() > 3 * std  # not cut off near its spread
             assert layer.bias.eq(0).all()
     direction = head.get_parameter(DIRECTION).detach()
     assert float(direction.abs().max()) == pytest.approx(1 / 8, rel=0.01)
     assert float(direction.std()) == pytest.approx(1 / 8 / 3**0.5, rel=0.02)
+
+
+def test_papers_first_values_are_the_default() -> None:
+    torch.manual_seed(0)
+    assert float(DinoHead(300, 10, hidden=400).mlp[0].weight.detach().std()) == pytest.approx(0.02, rel=0.03)
 
 
 def test_official_sizes() -> None:

@@ -24,7 +24,12 @@ from dino_lite.schedules import linear_warmup
 STEPS = 6
 VIEWS = (2, 3, 4, 8, 10)
 BATCH_AND_PROTOTYPES = ((3, 5), (4, 33), (7, 2))
-SETTINGS = ((0.1, 0.04, 0.9), (0.1, 0.07, 0.5), (0.5, 0.02, 0.99), (0.07, 0.07, 0.3))  # τs, τt, centre's momentum
+SETTINGS = (
+    (0.1, 0.04, 0.9),
+    (0.1, 0.07, 0.5),
+    (0.5, 0.02, 0.99),
+    (0.07, 0.07, 0.3),
+)  # τs, τt, centre's momentum
 
 
 def random_logits(views: int, batch: int, out_dim: int, seed: int) -> tuple[Tensor, Tensor]:

@@ -56,7 +56,11 @@ def test_all_but_biases_and_norms_decay(norm_last_layer: bool) -> None:
     norms = [b + name for b in blocks for name in ("norm1", "norm2")]
     norms += ["backbone.norm", "head.mlp.1", "head.mlp.4"]
     last = "head.last_layer.parametrizations.weight.original"
-    expected = {f"{name}.weight" for name in linears} | {"backbone.cls_token", "backbone.pos_embed", f"{last}1"}
+    expected = {f"{name}.weight" for name in linears} | {
+        "backbone.cls_token",
+        "backbone.pos_embed",
+        f"{last}1",
+    }
     assert decayed == expected | (set() if norm_last_layer else {f"{last}0"})
     assert free == {f"{name}.bias" for name in linears + norms} | {f"{name}.weight" for name in norms}
 

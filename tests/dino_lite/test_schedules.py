@@ -34,7 +34,8 @@ def temperature_array(total: int, warmup: int, start: float, end: float) -> np.n
 
 
 @pytest.mark.parametrize(
-    ("percent", "momentum"), [(0, 0.996), (25, 0.9965858), (50, 0.998), (75, 0.9994142), (90, 0.9999021), (100, 1.0)]
+    ("percent", "momentum"),
+    [(0, 0.996), (25, 0.9965858), (50, 0.998), (75, 0.9994142), (90, 0.9999021), (100, 1.0)],
 )
 @pytest.mark.parametrize("total", [100, 125_100])
 def test_momentum_of_the_teacher(percent: int, momentum: float, total: int) -> None:
@@ -201,7 +202,11 @@ def test_knobs_at_the_ends_of_their_ranges(knobs: dict[str, Any]) -> None:
         ("ema", "no", r"ema must be True or False, got 'no'\."),
         ("freeze_last_layer", 0, r"freeze_last_layer must be True or False, got 0\."),
         ("target", "centre", r"target must be one of center, sinkhorn, batch_softmax, got 'centre'\."),
-        ("teacher_temperature", 0.04, r"There is no knob 'teacher_temperature'; the knobs are .*teacher_temp,.*\."),
+        (
+            "teacher_temperature",
+            0.04,
+            r"There is no knob 'teacher_temperature'; the knobs are .*teacher_temp,.*\.",
+        ),
     ],
 )
 def test_knobs_that_cannot_be(name: str, value: Any, sentence: str) -> None:

@@ -3,6 +3,8 @@
 Run: pytest tests/dino_lite/test_teacher.py
 """
 
+import dataclasses
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -12,24 +14,21 @@ from dino_lite.network import Network
 from dino_lite.teacher import ema_update, make_teacher
 
 CONFIG = DinoConfig(
-    picture_size=32, global_size=16, local_size=8, patch_size=8, dim=12, depth=3, heads=2, drop_path=0.5,
+    picture_size=32, global_size=32, local_size=16, patch_size=8, dim=12, depth=3, heads=2, drop_path=0.5,
     head_hidden=10, bottleneck=6, out_dim=14, head_bn=True, norm_last_layer=False,
 )  # fmt: skip
 
 
 def network(seed: int = 0, backbone: str = "vit") -> Network:
     """A small student with everything that a student can have."""
-    import dataclasses
-
     torch.manual_seed(seed)
-    config = CONFIG if backbone == "vit" else dataclasses.replace(CONFIG, backbone=backbone)
-    return Network(config)
+    return Network(dataclasses.replace(CONFIG, backbone=backbone))
 
 
 def crops(seed: int = 0) -> tuple[Tensor, Tensor]:
     """Two global and two local views of 5 pictures."""
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(2, 5, 3, 16, 16, generator=generator), torch.randn(2, 5, 3, 8, 8, generator=generator)
+    return torch.randn(2, 5, 3, 32, 32, generator=generator), torch.randn(2, 5, 3, 16, 16, generator=generator)
 
 
 def move(module: nn.Module, seed: int) -> None:

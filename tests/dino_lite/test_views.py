@@ -54,7 +54,15 @@ def byte_pictures(channels: int, height: int, width: int, count: int = 3, seed: 
 
 # --- one operation at a time: cropping and resizing ---------------------------------------------------------
 
-BOXES = [(0, 0, 40, 56), (3, 5, 20, 30), (10, 0, 8, 56), (0, 50, 40, 6), (39, 55, 1, 1), (7, 9, 2, 33), (4, 6, 16, 16)]
+BOXES = [
+    (0, 0, 40, 56),
+    (3, 5, 20, 30),
+    (10, 0, 8, 56),
+    (0, 50, 40, 6),
+    (39, 55, 1, 1),
+    (7, 9, 2, 33),
+    (4, 6, 16, 16),
+]
 
 
 @pytest.mark.parametrize("box", BOXES, ids=str)
@@ -82,7 +90,9 @@ def test_resize_matrix_of_a_batch_is_each_ones_own() -> None:
         assert together[i, j].equal(resize_matrix(start[i, j], length[i, j], 20, 8))
 
 
-@pytest.mark.parametrize(("height", "width", "size"), [(40, 56, 32), (17, 9, 32), (64, 64, 8), (32, 32, 32), (16, 32, 32)])
+@pytest.mark.parametrize(
+    ("height", "width", "size"), [(40, 56, 32), (17, 9, 32), (64, 64, 8), (32, 32, 32), (16, 32, 32)]
+)
 def test_resize_as_torchvision(height: int, width: int, size: int) -> None:
     from torchvision.transforms import InterpolationMode
     from torchvision.transforms import functional as tv
@@ -172,9 +182,10 @@ def test_jitter_follows_its_order(order: list[int]) -> None:
     found = colors.jitter(x, factors, order)
     operations = (tv.adjust_brightness, tv.adjust_contrast, tv.adjust_saturation, tv.adjust_hue)
     for picture, row, result in zip(x, factors.tolist(), found, strict=True):
+        expected = picture
         for i in order:
-            picture = operations[i](picture, row[i])
-        torch.testing.assert_close(result, picture, **CLOSE)
+            expected = operations[i](expected, row[i])
+        torch.testing.assert_close(result, expected, **CLOSE)
 
 
 # --- one operation at a time: blur --------------------------------------------------------------------------
@@ -317,8 +328,8 @@ def test_alpha_is_composited_pixel_by_pixel() -> None:
     background = torch.rand(2, 3, 3, generator=seeded(1))
     found = global_views(images, background=background)
     for v, b, y, x in product(range(2), range(3), range(0, 32, 3), range(0, 32, 3)):
-        red, green, blue, alpha = (images[b, :, y, x].double() / 255).tolist()
-        expected = [alpha * c + (1 - alpha) * g for c, g in zip((red, green, blue), background[v, b].tolist(), strict=True)]
+        *color, alpha = (images[b, :, y, x].double() / 255).tolist()
+        expected = [alpha * c + (1 - alpha) * g for c, g in zip(color, background[v, b].tolist(), strict=True)]
         assert found[v, b, :, y, x].tolist() == pytest.approx(expected, abs=1e-5)
 
 

@@ -43,7 +43,16 @@ def small_vit(seed: int = 0, drop_path: float = 0.0) -> ViT:
 
 # --- the same numbers as timm -------------------------------------------------------------------------------
 
-SIZES = [(32, 32), (16, 16), (48, 48), (64, 64), (8, 8), (16, 40), (64, 16), (16, 64)]  # 16 × 64: 16 patches too
+SIZES = [
+    (32, 32),
+    (16, 16),
+    (48, 48),
+    (64, 64),
+    (8, 8),
+    (16, 40),
+    (64, 16),
+    (16, 64),
+]  # 16 × 64: 16 patches too
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
@@ -131,6 +140,16 @@ def test_there_and_back_again() -> None:
         torch.testing.assert_close(ours(pictures(size)), theirs(pictures(size)), **CLOSE)
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_reading_a_timm_model_leaves_it_as_it_was(training: bool) -> None:
+    theirs = timm_vit().train(training)
+    before = {k: v.clone() for k, v in theirs.state_dict().items()}
+    ViT.from_timm(theirs)
+    assert all(module.training is training for module in theirs.modules())
+    assert all(p.grad is None and p.requires_grad for p in theirs.parameters())
+    torch.testing.assert_close(dict(theirs.state_dict()), before, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("way", ["from_timm", "to_timm"])
 def test_converted_weights_are_copies(way: str) -> None:
     theirs = timm_vit()
@@ -159,7 +178,13 @@ def test_seen_names_and_shapes(height: int, width: int) -> None:
     n = height * width // 64
     blocks = {f"block{i}": (3, 1 + n, 24) for i in range(3)}
     attention = {f"block{i}/attention": (3, 3, 1 + n, 1 + n) for i in range(3)}
-    expected = {"patches": (3, n, 24), "tokens": (3, 1 + n, 24), "norm": (3, 1 + n, 24), **blocks, **attention}
+    expected = {
+        "patches": (3, n, 24),
+        "tokens": (3, 1 + n, 24),
+        "norm": (3, 1 + n, 24),
+        **blocks,
+        **attention,
+    }
     assert {name: tuple(value.shape) for name, value in seen.items()} == expected
 
 
@@ -247,17 +272,20 @@ def test_two_blocks_of_a_fresh_vit_differ() -> None:
             assert not parameter.equal(second[name])
 
 
-def test_first_values() -> None:
+@pytest.mark.parametrize(("init_std", "position_std"), [(0.02, 0.02), (0.05, 0.5), (0.0, 0.1)])
+def test_first_values(init_std: float, position_std: float) -> None:
     torch.manual_seed(0)
-    vit = ViT(64, 8, 192, 2, 3)
-    for name, parameter in vit.named_parameters():
-        value = parameter.detach()
-        if "norm" in name and name.endswith("weight"):
-            assert value.eq(1).all()
-        elif name.endswith("bias") and "patch_embed" not in name:
-            assert value.eq(0).all()
-        elif "patch_embed" not in name:  # linear layers, [CLS] and positions
-            assert float(value.std()) == pytest.approx(0.02, rel=0.2 if value.numel() < 1000 else 0.03)
+    vit = ViT(64, 8, 192, 2, 3, 0.0, init_std, position_std)
+    for module in vit.modules():
+        if isinstance(module, nn.Linear):
+            expected = init_std or module.in_features**-0.5  # 0: what comes in leaves as strong as it came
+            assert float(module.weight.detach().std()) == pytest.approx(expected, rel=0.03)
+            assert module.bias.eq(0).all()
+        elif isinstance(module, nn.LayerNorm):
+            assert module.weight.eq(1).all()
+            assert module.bias.eq(0).all()
+    assert float(vit.pos_embed.detach().std()) == pytest.approx(position_std, rel=0.03)
+    assert float(vit.cls_token.detach().std()) == pytest.approx(0.02, rel=0.2)
     bound = (3 * 8 * 8) ** -0.5  # torch's own for a convolution
     assert float(vit.patch_embed.proj.weight.detach().abs().max()) == pytest.approx(bound, rel=0.01)
 
@@ -291,8 +319,8 @@ def test_drop_path_is_nothing_when_off(drop_prob: float, training: bool) -> None
     assert torch.get_rng_state().equal(state)  # and draws nothing
 
 
-def test_drop_path_of_one_leaves_nothing_out_of_nothing() -> None:
-    """DinoConfig allows drop_path=1; timm gives zeros, not 0 / 0."""
+def test_drop_path_of_everything_leaves_zeros() -> None:
+    """Not 0 / 0."""
     assert DropPath(1.0)(torch.ones(4, 2, 3)).eq(0).all()
 
 

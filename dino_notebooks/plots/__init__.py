@@ -1,0 +1,33 @@
+"""Figures of DINO: what it sees, how it trains, what it has learnt. Each docstring says what to see in the figure.
+
+    crops.py       plot_views       what student and teacher see
+    curves.py      plot_curves      is the run alive? (series.py: its log by column; words.py: diagnoses in words)
+    prototypes.py  plot_prototypes  how many prototypes are in use
+    neighbours.py  plot_neighbours  what the network finds alike
+    embedding.py   plot_umap        a map of all pictures, and `layout`, the places on it
+    attention.py   plot_attention   where it looks
+    style.py       colours, ink, sheets of pictures
+
+Every figure is a matplotlib `Figure` made without pyplot, with a `.finding`: what it shows, in words.
+"""
+
+from dino_notebooks.plots.attention import plot_attention
+from dino_notebooks.plots.crops import plot_views
+from dino_notebooks.plots.curves import plot_curves
+from dino_notebooks.plots.embedding import layout, plot_umap
+from dino_notebooks.plots.neighbours import nearest, plot_neighbours
+from dino_notebooks.plots.prototypes import plot_prototypes, winners
+from dino_notebooks.plots.style import Plot
+
+__all__ = [
+    "Plot",
+    "layout",
+    "nearest",
+    "plot_attention",
+    "plot_curves",
+    "plot_neighbours",
+    "plot_prototypes",
+    "plot_umap",
+    "plot_views",
+    "winners",
+]

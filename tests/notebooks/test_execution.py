@@ -1,0 +1,64 @@
+"""Every notebook runs from top to bottom, unattended and in fast mode, and leaves what a reader should find there.
+
+nbclient has no browser, so this also tests what nbconvert and GitHub show of the live picture.
+Run: pytest tests/notebooks/test_execution.py
+"""
+
+from pathlib import Path
+from typing import Any
+
+import nbclient
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+CELL_SECONDS = 120
+
+
+def execute(path: Path) -> nbformat.NotebookNode:
+    """The notebook with its outputs; nbclient's error names the cell that failed."""
+    notebook = nbformat.read(path, as_version=4)
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=CELL_SECONDS,
+        kernel_name="python3",
+        store_widget_state=False,
+        resources={"metadata": {"path": str(path.parent)}},
+    )
+    return client.execute()
+
+
+def outputs(notebook: nbformat.NotebookNode, mime: str) -> list[str]:
+    """Everything of one MIME type that the cells have put out."""
+    found = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return [output["data"][mime] for output in found if mime in output.get("data", {})]
+
+
+@pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
+def executed(request: pytest.FixtureRequest) -> nbformat.NotebookNode:
+    """One notebook, executed once for all tests of this file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DINO_NB_FAST", "1")
+        return execute(request.param)
+
+
+@pytest.mark.slow
+def test_runs_without_complaints(executed: nbformat.NotebookNode) -> None:
+    """No error, and nothing on standard error: a warning would be the first thing that a reader sees."""
+    streams: list[Any] = [output for cell in executed.cells for output in cell.get("outputs", [])]
+    assert not [output for output in streams if output.output_type == "error"]
+    assert not [output.text for output in streams if output.get("name") == "stderr"]
+
+
+@pytest.mark.slow
+def test_the_live_picture_ends_as_plain_html(executed: nbformat.NotebookNode) -> None:
+    pages = [page for page in outputs(executed, "text/html") if 'class="dino-run"' in page]
+    assert pages
+    assert all("<svg" in page and "ln K" in page and 'role="progressbar"' in page for page in pages)
+    assert not outputs(executed, "application/vnd.jupyter.widget-view+json")
+
+
+@pytest.mark.slow
+def test_pictures_are_drawn(executed: nbformat.NotebookNode) -> None:
+    assert len(outputs(executed, "image/png")) >= 3
