@@ -97,12 +97,19 @@ def atomic(path: str | Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise ValueError(
-            f"{path} could not be written ({error.strerror or error}): free some disk space or choose another "
-            "folder; what was there before is untouched."
-        ) from error
+        raise unwritable(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def unwritable(path: str | Path, error: OSError) -> ValueError:
+    """The sentence for a file that the disk, or its owner, does not take."""
+    reason = error.strerror or error
+    return ValueError(
+        f"{path} could not be written ({reason}): free some disk space or choose another folder; "
+        "the last checkpoint is untouched."
+    )
 
 
 def first_line(error: BaseException) -> str:

@@ -57,7 +57,8 @@ def feature_std(features: Tensor) -> Tensor:
 
 def effective_rank(features: Tensor) -> Tensor:
     """exp of the entropy of the normalised singular values of (N, D) (RankMe): how many dimensions are in use."""
-    values = torch.linalg.svdvals(features.float())
+    rows = features.float().cpu() if features.device.type == "mps" else features.float()  # MPS lacks svdvals
+    values = torch.linalg.svdvals(rows)
     return torch.exp(entropy(values / values.sum().clamp_min(1e-12)))
 
 

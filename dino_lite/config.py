@@ -80,6 +80,9 @@ class DinoConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that no run can use, with one sentence each."""
+        for field in dataclasses.fields(self):
+            _require_kind(field.name, getattr(self, field.name), field.default)
+        _require_range(self, "bottleneck patch_size picture_size", 1, float("inf"))
         for name in ("global_size", "local_size"):
             size = getattr(self, name)
             if size < self.patch_size or size % self.patch_size:
@@ -95,13 +98,17 @@ class DinoConfig:
             self, "init_std position_std n_local lr min_lr weight_decay weight_decay_end clip_grad", 0, float("inf")
         )
         _require_range(self, "batch_size accumulate epochs depth heads dim out_dim head_hidden", 1, float("inf"))
-        _require_range(self, "bottleneck patch_size picture_size", 1, float("inf"))
         if self.dim % self.heads:
             raise ValueError(f"dim must be a multiple of heads ({self.heads}), got {self.dim}.")
         for name in ("global_scale", "local_scale"):
             low, high = getattr(self, name)
             if not 0 < low <= high <= 1:
                 raise ValueError(f"{name} must be (low, high) with 0 < low <= high <= 1, got {(low, high)}.")
+        if not all(0 <= p <= 1 for p in (*self.blur_probs, *self.jitter)) or self.jitter[3] > 0.5:
+            raise ValueError(
+                "blur_probs and jitter must lie between 0 and 1, and jitter's last, the hue, at most at 0.5, "
+                f"got {self.blur_probs} and {self.jitter}."
+            )
         if self.target not in TARGETS:
             raise ValueError(f"target must be one of {', '.join(TARGETS)}, got {self.target!r}.")
         if self.precision not in ("auto", "bf16", "fp32"):
@@ -176,3 +183,14 @@ def _require_range(config: DinoConfig, names: str, low: float, high: float) -> N
         if not low <= value <= high:  # also false for NaN
             wanted = f"at least {low:g}" if high == float("inf") else f"between {low:g} and {high:g}"
             raise ValueError(f"{name} must be {wanted}, got {value}.")
+
+
+def _require_kind(name: str, value: Any, default: Any) -> None:
+    if isinstance(default, tuple):
+        fits = isinstance(value, tuple) and len(value) == len(default) and all(type(x) in (int, float) for x in value)
+        wanted = f"a tuple of {len(default)} numbers"
+    else:
+        fits = type(value) in ((int, float) if type(default) is float else (type(default),))
+        wanted = {int: "a whole number", float: "a number", bool: "True or False", str: "a text"}[type(default)]
+    if not fits:
+        raise ValueError(f"{name} must be {wanted}, got {value!r}.")

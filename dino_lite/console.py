@@ -5,6 +5,7 @@ import itertools
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Generator, Iterator
 from types import FrameType
 from typing import Any, NoReturn
@@ -12,7 +13,7 @@ from typing import Any, NoReturn
 import torch
 from tqdm import tqdm
 
-from dino_lite.distributed import rank
+from dino_lite.distributed import any_process, rank
 from dino_lite.preflight import preflight
 from dino_lite.steplog import StepLog
 from dino_lite.train import Dino
@@ -25,6 +26,15 @@ def announce(dino: Dino, count: int, steps: int) -> None:
         say(line)
     for line in warnings:
         say(f"Warning: {line}")
+
+
+def plain_warnings() -> None:
+    """From now on a warning, such as one about a broken picture, is one line without its place in the code."""
+
+    def show(message: Warning | str, *place: Any, **more: Any) -> None:
+        print(f"Warning: {message}", file=sys.stderr)
+
+    warnings.showwarning = show
 
 
 def table(summary: dict[str, Any]) -> str:
@@ -59,17 +69,20 @@ def closing_bar(step: int, steps: int) -> "tqdm[NoReturn]":
 
 @contextlib.contextmanager
 def interruptible(logs: Generator[StepLog]) -> Iterator[Iterator[StepLog]]:
-    """Ends the iteration between two steps on Ctrl-C or a polite kill; closing `logs` then saves a checkpoint."""
+    """Ends the iteration between two steps on Ctrl-C or a polite kill; closing `logs` then saves a checkpoint.
+
+    Of several processes all stop after the same step. A second Ctrl-C ends the run at once, without saving.
+    """
     wanted = threading.Event()
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if wanted.is_set():  # asked twice: at once
+        if wanted.is_set() and number == signal.SIGINT:
             raise KeyboardInterrupt
         wanted.set()
 
     old = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield itertools.takewhile(lambda _: not wanted.is_set(), logs)
+        yield itertools.takewhile(lambda _: not any_process(wanted.is_set()), logs)
     finally:
         logs.close()
         for number, handler in old.items():

@@ -30,6 +30,14 @@ def all_reduce_mean(values: Tensor) -> Tensor:
     return all_reduce_sum(values) / world_size()
 
 
+def any_process(flag: bool) -> bool:
+    """Whether `flag` is True in any process: all of them then stop after the same step."""
+    if world_size() == 1:
+        return flag
+    on_gpu = dist.get_backend() == "nccl"
+    return bool(all_reduce_sum(torch.tensor(float(flag), device="cuda" if on_gpu else "cpu")) > 0)
+
+
 def all_reduce_logsumexp(values: Tensor) -> Tensor:
     """log Σ exp of the columns of (N, K) over all rows of all processes: (K,)."""
     if world_size() == 1:
@@ -37,25 +45,6 @@ def all_reduce_logsumexp(values: Tensor) -> Tensor:
     top = values.amax(dim=0)
     dist.all_reduce(top, op=dist.ReduceOp.MAX)
     return top + all_reduce_sum(torch.exp(values - top).sum(dim=0)).log()
-
-
-def start_processes() -> torch.device | None:
-    """Join the group that `torchrun` started and return this process's GPU, if any; None without torchrun."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        return None
-    cuda = torch.cuda.is_available()
-    dist.init_process_group("nccl" if cuda else "gloo")
-    if not cuda:
-        return torch.device("cpu")
-    device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-    torch.cuda.set_device(device)
-    return device
-
-
-def stop_processes() -> None:
-    """Leave the group, if there is one."""
-    if dist.is_available() and dist.is_initialized():
-        dist.destroy_process_group()
 
 
 def pick_device(device: str | torch.device | None) -> torch.device:
@@ -68,3 +57,26 @@ def pick_device(device: str | torch.device | None) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(f"There is no device {str(device)!r} on this machine: use --device cpu.") from error
     return torch.device(device)
+
+
+def start_processes(device: str | None = None) -> torch.device:
+    """This process's device, as `pick_device` picks it; under `torchrun` also joins the group and takes its own GPU."""
+    chosen = pick_device(device)
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return chosen
+    if chosen.type != "cuda":
+        dist.init_process_group("gloo")
+        return torch.device("cpu")
+    local, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+    if local >= gpus:
+        raise ValueError(f"Process {local} finds no GPU of its own among {gpus}: lower --nproc-per-node.")
+    chosen = torch.device("cuda", local)
+    torch.cuda.set_device(chosen)
+    dist.init_process_group("nccl", device_id=chosen)
+    return chosen
+
+
+def stop_processes() -> None:
+    """Leave the group, if there is one."""
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()

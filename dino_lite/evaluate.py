@@ -38,18 +38,30 @@ def features(
     device = next(backbone.parameters()).device
     found = []
     backbone.eval()
-    for batch in on_background(images_of(pictures), background, seed).split(batch_size):
-        tokens = backbone.forward_features(normalize(resize(batch.to(device), size)))
+    images = images_of(pictures)
+    colors = background_colors(len(images), background, seed)
+    for batch, color in zip(images.split(batch_size), colors.split(batch_size), strict=True):
+        x = resize(composite(batch.to(device), color.to(device)), size)
+        tokens = backbone.forward_features(normalize(x))
         cls, patches = F.normalize(tokens[:, 0], dim=-1), F.normalize(tokens[:, 1:].mean(1), dim=-1)
         found.append({"cls": cls, "patches": patches, "both": torch.cat([cls, patches], 1) / 2**0.5}[pool].cpu())
     backbone.train(training)
     return torch.cat(found)
 
 
+@torch.inference_mode()
 def pixel_features(pictures: Pictures | Tensor, size: int = 16, background: str = "white", seed: int = 0) -> Tensor:
-    """Raw pixels of `size` px as unit features (N, 3·size²), each picture's mean colour taken away."""
-    x = resize(on_background(images_of(pictures), background, seed), size)
-    return F.normalize((x - x.mean((-2, -1), keepdim=True)).flatten(1), dim=-1)
+    """Raw pixels of `size` px as unit features (N, 3·size²), each picture's mean colour taken away.
+
+    A strong floor where pictures are aligned; larger sizes than 16 px find no more.
+    """
+    images = images_of(pictures)
+    colors = background_colors(len(images), background, seed).to(images.device)
+    found = []
+    for batch, color in zip(images.split(1024), colors.split(1024), strict=True):
+        x = resize(composite(batch, color), size)
+        found.append(F.normalize((x - x.mean((-2, -1), keepdim=True)).flatten(1), dim=-1).cpu())
+    return torch.cat(found)
 
 
 def images_of(pictures: Pictures | Tensor) -> Tensor:
@@ -62,15 +74,24 @@ def images_of(pictures: Pictures | Tensor) -> Tensor:
 
 def on_background(images: Tensor, background: str = "white", seed: int = 0) -> Tensor:
     """uint8 (N, 3 or 4, H, W) → float (N, 3, H, W), 0 to 1; alpha over "white" or a "random" colour a picture."""
+    return composite(images, background_colors(len(images), background, seed).to(images.device))
+
+
+def background_colors(count: int, background: str, seed: int = 0) -> Tensor:
+    """Colours (N, 3), 0 to 1: all "white", or "random" by `seed`."""
+    if background == "white":
+        return torch.ones(count, 3)
+    if background == "random":
+        return torch.rand(count, 3, generator=torch.Generator().manual_seed(seed))
+    raise ValueError(f'background must be "white" or "random", got {background!r}.')
+
+
+def composite(images: Tensor, colors: Tensor) -> Tensor:
+    """uint8 (N, 3 or 4, H, W), over colours (N, 3) where there is alpha → float (N, 3, H, W), 0 to 1."""
     x = images.float() / 255
-    if background not in ("white", "random"):
-        raise ValueError(f'background must be "white" or "random", got {background!r}.')
     if x.shape[1] == 3:
         return x
-    color = torch.ones(len(x), 3, 1, 1)
-    if background == "random":
-        color = torch.rand(len(x), 3, 1, 1, generator=torch.Generator().manual_seed(seed))
-    return x[:, :3] * x[:, 3:] + (1 - x[:, 3:]) * color.to(x.device)
+    return x[:, :3] * x[:, 3:] + (1 - x[:, 3:]) * colors[..., None, None]
 
 
 def image_size(backbone: Any) -> int:
@@ -85,8 +106,11 @@ def knn_accuracy(
 
     Features: unit rows (N, D); labels int64 (N,). Each neighbour votes with exp(cosine / temperature).
     """
-    require_rows(train_x, train_y)
-    require_rows(test_x, test_y)
+    require_rows(train_x, train_y, test_x, test_y)
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}.")
+    if not temperature > 0:
+        raise ValueError(f"temperature must be above 0, got {temperature}.")
     right = 0.0
     for x, y in zip(test_x.split(1024), test_y.split(1024), strict=True):
         similarity, index = (x @ train_x.T).topk(min(k, len(train_x)), dim=1)
@@ -102,8 +126,7 @@ def linear_probe(train_x: Tensor, train_y: Tensor, test_x: Tensor, test_y: Tenso
     Features (N, D), labels int64 (N,). Multinomial logistic regression on standardised features with an L2 penalty
     of l2/2·‖W‖², fitted by L-BFGS to convergence: no learning rate to choose, the same result every time.
     """
-    require_rows(train_x, train_y)
-    require_rows(test_x, test_y)
+    require_rows(train_x, train_y, test_x, test_y)
     mean, std = train_x.mean(0), train_x.std(0).clamp_min(1e-6)
     x = ((train_x - mean) / std).double()
     classes = int(train_y.max()) + 1
@@ -134,11 +157,14 @@ def retrieval_accuracy(query_x: Tensor, gallery_x: Tensor) -> float:
     return float((found == torch.arange(len(query_x), device=found.device)).double().mean())
 
 
-def require_rows(x: Tensor, y: Tensor) -> None:
-    """ValueError unless x is (N, D) without NaN, y int64 (N,) from 0, and N at least 1."""
-    if x.ndim != 2 or y.shape != x.shape[:1] or not len(x) or y.dtype != torch.int64 or int(y.min()) < 0:
-        raise ValueError(
-            f"Features must be (N, D), labels int64 (N,) from 0, got {tuple(x.shape)} and {y.dtype} {tuple(y.shape)}."
-        )
-    if not bool(x.isfinite().all()):
-        raise ValueError("The features hold NaN or infinite values: was the network trained with a finite loss?")
+def require_rows(train_x: Tensor, train_y: Tensor, test_x: Tensor, test_y: Tensor) -> None:
+    """ValueError unless both x are (N, D) without NaN, N >= 1, of one width, and both y int64 (N,) from 0."""
+    for x, y in ((train_x, train_y), (test_x, test_y)):
+        if x.ndim != 2 or y.shape != x.shape[:1] or not len(x) or y.dtype != torch.int64 or int(y.min()) < 0:
+            raise ValueError(
+                f"Features must be (N, D), labels int64 (N,) from 0, got {tuple(x.shape)}, {y.dtype} {tuple(y.shape)}."
+            )
+        if not bool(x.isfinite().all()):
+            raise ValueError("The features hold NaN or infinite values: was the network trained with a finite loss?")
+    if train_x.shape[1] != test_x.shape[1]:
+        raise ValueError(f"Features of one width are compared, got {train_x.shape[1]} and {test_x.shape[1]} columns.")

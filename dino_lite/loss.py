@@ -86,5 +86,5 @@ def require_teacher_logits(teacher_logits: Tensor, center: Tensor | None = None)
         raise ValueError(f"teacher_logits must be (2, B, K), the two global views, got {tuple(teacher_logits.shape)}.")
     if center is not None and center.shape != teacher_logits.shape[2:]:
         raise ValueError(
-            f"The centre must be (K,) = ({teacher_logits.shape[2]},), one number a prototype, got {tuple(center.shape)}."
+            f"The centre must be (K,), K = {teacher_logits.shape[2]}, a number a prototype, got {tuple(center.shape)}."
         )

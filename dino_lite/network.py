@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from dino_lite.config import DinoConfig
 from dino_lite.head import DinoHead
-from dino_lite.vit import ViT
+from dino_lite.vit import DropPath, ViT
 
 Backbone = Any  # a ViT, ours or timm's: an nn.Module with forward, forward_features and num_features
 
@@ -53,7 +53,7 @@ def build_backbone(config: DinoConfig) -> Backbone:
     import timm
 
     try:
-        return timm.create_model(
+        model = timm.create_model(
             name,
             pretrained="." in name,
             img_size=config.global_size,
@@ -66,3 +66,16 @@ def build_backbone(config: DinoConfig) -> Backbone:
             f"timm could not build {name!r} at {config.global_size} px ({error}). "
             "It must be a ViT of timm.list_models('vit*'); weights (a name with a dot) need the network once."
         ) from error
+    patch = model.patch_embed.patch_size[0]
+    if config.global_size % patch or (config.n_local and config.local_size % patch):
+        raise ValueError(f"{name} has patches of {patch} px: global_size and local_size must be multiples of it.")
+    return own_drop_path(model)
+
+
+def own_drop_path(model: nn.Module) -> nn.Module:
+    """Replaces timm's stochastic depth by ours, which draws from the run's own generator."""
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if type(child).__name__ == "DropPath":
+                setattr(parent, name, DropPath(child.drop_prob))
+    return model

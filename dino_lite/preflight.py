@@ -37,8 +37,8 @@ def preflight(config: DinoConfig, count: int, steps: int) -> tuple[list[str], li
         ),
         (
             config.target == "center" and center > steps / 10,
-            f"The centre remembers {in_words(center)} of {steps} steps and will lag behind the teacher: with a momentum "
-            "of 0.999 the paper's run collapses (appendix D).",
+            f"The centre remembers {in_words(center)} of {steps} steps and will lag behind the teacher: with momentum "
+            "0.999 the paper's run collapses (appendix D).",
         ),
         (
             config.teacher_temp >= config.student_temp,

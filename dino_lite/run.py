@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-from dino_lite.checkpoint import atomic, load_checkpoint, read, save_checkpoint
+from dino_lite.checkpoint import atomic, load_checkpoint, read, save_checkpoint, unwritable
 from dino_lite.config import DinoConfig
 from dino_lite.data import Pictures, load_pictures
 from dino_lite.distributed import rank
@@ -38,7 +38,9 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ValueError(f"The folder {self.path} cannot be made ({error.strerror}).") from error
+            raise ValueError(
+                f"The folder {self.path} cannot be made ({error.strerror}): choose another --out."
+            ) from error
         self.write("config.json", config.to_json() + "\n")
 
     def write(self, name: str, text: str) -> None:
@@ -48,12 +50,23 @@ class RunFolder:
                 temporary.write_text(text)
 
     def facts(self) -> dict[str, Any]:
-        """What the checkpoint says about the run besides its state: data, size, root, total steps, seed."""
+        """What the checkpoint says about the run besides its state: data, root, number of pictures, total steps."""
         header, _ = read(self.checkpoint)
-        return json.loads(header["more"])
+        try:
+            facts = json.loads(header["more"])
+            return {name: facts[name] for name in ("data", "root", "pictures", "steps")}
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{self.checkpoint} does not say which pictures it was trained on, so another program saved it: "
+                "load it with dino_lite.load_checkpoint."
+            ) from error
 
     def save(self, dino: Dino, facts: dict[str, Any]) -> None:
-        """Write the checkpoint."""
+        """Write the checkpoint; FloatingPointError instead of replacing a good one by weights that are not finite."""
+        if not all(bool(p.isfinite().all()) for p in dino.student.parameters()):
+            raise FloatingPointError(
+                f"The weights are not finite after step {dino.step - 1}: the learning rate is probably too high."
+            )
         if rank() == 0:
             save_checkpoint(dino, self.checkpoint, **facts)
 
@@ -62,16 +75,21 @@ class RunFolder:
         return list(self._whole_lines()) if self.metrics.exists() else []
 
     def drop_after(self, step: int) -> None:
-        """Forget the metrics of steps that the checkpoint does not know, so that they can be repeated."""
+        """Forget what a resumed run makes anew: metrics from `step` on, the summary, halves of killed writes."""
         kept = [json.dumps(log) for log in self.logs() if log["step"] < step]
+        if rank() == 0:
+            for name in ("summary.json", ".*.part"):
+                for path in self.path.glob(name):
+                    path.unlink()
         self.write("metrics.jsonl", "".join(line + "\n" for line in kept))
 
     def _whole_lines(self) -> Iterator[dict[str, Any]]:
-        for line in self.metrics.read_text().splitlines():
+        for line in self.metrics.read_text(errors="replace").splitlines():
             try:
-                yield json.loads(line)
+                log = json.loads(line)
             except json.JSONDecodeError:
                 return
+            yield log
 
 
 def record(folder: RunFolder, dino: Dino, pictures: Pictures, facts: dict[str, Any], every: int) -> Generator[StepLog]:
@@ -81,17 +99,20 @@ def record(folder: RunFolder, dino: Dino, pictures: Pictures, facts: dict[str, A
     that is not finite keeps the last good one.
     """
     path = folder.metrics if rank() == 0 else os.devnull
-    with open(path, "a", buffering=1) as lines:  # a line at a time, so that a kill cuts off at most the last one
-        try:
-            for log in train(dino.config, pictures, steps=facts["steps"], resume=dino):
-                lines.write(json.dumps(log.to_dict()) + "\n")
-                if dino.step % every == 0:
-                    folder.save(dino, facts)
-                yield log
-        except GeneratorExit:
+    try:
+        with open(path, "a", buffering=1) as lines:  # a line at a time, so that a kill cuts off at most the last one
+            try:
+                for log in train(dino.config, pictures, steps=facts["steps"], resume=dino):
+                    lines.write(json.dumps(log.to_dict()) + "\n")
+                    if dino.step % every == 0:
+                        folder.save(dino, facts)
+                    yield log
+            except GeneratorExit:
+                folder.save(dino, facts)
+                raise
             folder.save(dino, facts)
-            raise
-        folder.save(dino, facts)
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def evaluate_run(path: str | Path, device: str | None = None) -> dict[str, Any]:

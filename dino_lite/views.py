@@ -20,6 +20,9 @@ from dino_lite.config import DinoConfig
 from dino_lite.resample import blur_matrix, resize_matrix
 
 
+NEUTRAL = (1.0, 1.0, 1.0, 0.0)  # the brightness, contrast, saturation and hue that change nothing
+
+
 @dataclass(frozen=True)
 class Views:
     """The views of a batch, normalised: `global_views` (2, B, 3, G, G), `local_views` (L, B, 3, S, S) or None."""
@@ -94,8 +97,8 @@ def apply_views(images: Tensor, config: DinoConfig, globals_: ViewParams, locals
     pictures = images.float() / 255
     if pictures.shape[1] == 4:  # premultiplied alpha: resampling then mixes colours by how much of them is there
         pictures = torch.cat([pictures[:, :3] * pictures[:, 3:], pictures[:, 3:]], dim=1)
-    global_views = _apply(pictures, globals_.to(images.device), config.global_size)
-    local_views = _apply(pictures, locals_.to(images.device), config.local_size) if config.n_local else None
+    global_views = _apply(pictures, globals_, config.global_size)
+    local_views = _apply(pictures, locals_, config.local_size) if config.n_local else None
     return Views(global_views, local_views)
 
 
@@ -117,7 +120,7 @@ def _draw(
     def chance(probs: Any) -> Tensor:
         return (uniform(0.0, 1.0) < torch.as_tensor(probs, device=generator.device)).float()
 
-    neutral, spread = torch.tensor([1.0, 1.0, 1.0, 0.0]), torch.tensor(config.jitter)
+    neutral, spread = (torch.tensor(x, device=generator.device) for x in (NEUTRAL, config.jitter))
     return ViewParams(
         box=random_boxes(uniform(0.0, 1.0, 10, 4), hw, scale),
         flip=chance(0.5) > 0,
@@ -150,8 +153,12 @@ def random_boxes(chance: Tensor, hw: tuple[int, int], scale: tuple[float, float]
     return torch.where(fits.any(dim=-1, keepdim=True), box, last)
 
 
-def _apply(pictures: Tensor, p: ViewParams, size: int) -> Tensor:
-    """Premultiplied pictures (B, C, H, W), 0 to 1 → normalised views (V, B, 3, size, size)."""
+def _apply(pictures: Tensor, drawn: ViewParams, size: int) -> Tensor:
+    """Premultiplied pictures (B, C, H, W), 0 to 1 → normalised views (V, B, 3, size, size).
+
+    What nobody drew is skipped; that is asked of `drawn`, on the CPU, so that nothing waits for a GPU.
+    """
+    p = drawn.to(pictures.device)
     top, left, h, w = p.box.unbind(-1)
     rows = resize_matrix(top, h, pictures.shape[-2], size)
     columns = resize_matrix(left, w, pictures.shape[-1], size)
@@ -161,10 +168,13 @@ def _apply(pictures: Tensor, p: ViewParams, size: int) -> Tensor:
     if x.shape[2] == 4:
         x = x[:, :, :3] + (1 - x[:, :, 3:]) * p.background[..., None, None]
     x = x.clamp(0, 1)  # cubic resampling overshoots at edges
-    x = colors.jitter(x, p.factors, p.order)
-    x = colors.saturation(x, p.color)
-    blur = blur_matrix(p.sigma, size)
-    x = torch.einsum("vbih,vbchw->vbciw", blur, x)
-    x = torch.einsum("vbciw,vbjw->vbcij", x, blur)
-    x = colors.solarize(x, p.solarize)
+    x = colors.jitter(x, p.factors, [i for i in p.order if (drawn.factors[..., i] != NEUTRAL[i]).any()])
+    if (drawn.color < 1).any():
+        x = colors.saturation(x, p.color)
+    if drawn.sigma.any():
+        blur = blur_matrix(p.sigma, size)
+        x = torch.einsum("vbih,vbchw->vbciw", blur, x)
+        x = torch.einsum("vbciw,vbjw->vbcij", x, blur)
+    if drawn.solarize.any():
+        x = colors.solarize(x, p.solarize)
     return colors.normalize(x)

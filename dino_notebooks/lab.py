@@ -12,6 +12,7 @@ from dino_notebooks.machine import threads
 FIRST = "00_start_here.ipynb"
 COPY = "dino-notebooks"  # the folder that a copy goes into
 PACKAGE = Path(__file__).parent
+DEFAULTS = PACKAGE / "jupyter"  # no question about news at the first start; what the user has set counts more
 
 
 def open_lab(here: Path, port: int | None, browser: bool) -> None:
@@ -20,6 +21,8 @@ def open_lab(here: Path, port: int | None, browser: bool) -> None:
     if port is not None:
         require_free(port)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads()))  # for every thread of every kernel
+    more = os.environ.get("JUPYTER_CONFIG_PATH")
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join([str(DEFAULTS), *([more] if more else [])])
     jupyterlab()(lab_arguments(folder, port, browser))
 
 
@@ -50,16 +53,11 @@ def copy_notebooks(folder: Path) -> Path:
 
 
 def lab_arguments(folder: Path, port: int | None, browser: bool) -> list[str]:
-    """JupyterLab's command line: the folder's parent as the root, its first notebook open, no news, no updates.
-
-    They hold for this server alone; the user's own settings stay as they are.
-    """
+    """JupyterLab's command line: the folder's parent as the root, and its first notebook open."""
     root = folder.parent
     arguments = [
         f"--ServerApp.root_dir={root}",
         f"--LabApp.default_url=/lab/tree/{quote((folder / FIRST).relative_to(root).as_posix())}",
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
     if port is not None:
         arguments += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]

@@ -22,7 +22,7 @@ class Source:
     def _repr_html_(self) -> str:
         return (
             '<div style="margin: 0.3em 0">'
-            f'<div style="font: 0.85em monospace; opacity: 0.75">{escape(self.place)}</div>{highlight(self.code)}</div>'
+            f'<div style="font: 12px monospace; opacity: 0.8">{escape(self.place)}</div>{highlight(self.code)}</div>'
         )
 
 
@@ -55,7 +55,8 @@ def highlight(code: str) -> str:
     from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
     from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
-    box = "padding: 0.6em 0.8em; overflow-x: auto; line-height: 1.3; border: 1px solid #8884"
+    box = "font-size: 12px; line-height: 1.35; white-space: pre; overflow-x: auto; padding: 8px 10px; "
+    box += "border: 1px solid #8884"
     return colour(code, PythonLexer(), HtmlFormatter(style=JupyterStyle, noclasses=True, prestyles=box))
 
 

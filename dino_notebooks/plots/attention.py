@@ -61,13 +61,13 @@ def plot_attention(model: nn.Module, pictures: Pictures, indices: Sequence[int],
             if looks.iou is not None:
                 best = int(looks.iou[row].argmax()) == head
                 text = f"IoU {looks.iou[row, head]:.2f}" + (" best" if best else "")
-                write(ax, head + 1 + SIDE / 2, y + SIDE + 0.04, text, ha="center", va="top", fontsize=7.5)
+                write(ax, head + 1 + SIDE / 2, y + SIDE + 0.04, text, ha="center", va="top", fontsize=8)
                 if best:
                     frame(ax, head + 1, y, GREEN)
         put(ax, silhouette(looks.mean_mask[row]), heads + 1, y)
         if looks.truth is not None and looks.mean_iou is not None:
             text = f"IoU {looks.mean_iou[row]:.2f}"
-            write(ax, heads + 1 + SIDE / 2, y + SIDE + 0.04, text, ha="center", va="top", fontsize=7.5)
+            write(ax, heads + 1 + SIDE / 2, y + SIDE + 0.04, text, ha="center", va="top", fontsize=8)
             put(ax, silhouette(looks.truth[row]), heads + 2, y)
     return plot
 

@@ -33,7 +33,11 @@ def plot_views(images: Pictures | Tensor, config: DinoConfig, seed: int = 0, cou
     finding = (
         f"{len(chosen)} picture{'s' * (len(chosen) > 1)}, each with 2 global views that hold "
         f"{shares[0]:.0%} to {shares[1]:.0%} of it"
-        + (f" and {config.n_local} local views that hold {shares[2]:.0%} to {shares[3]:.0%}." if config.n_local else ".")
+        + (
+            f" and {config.n_local} local views that hold {shares[2]:.0%} to {shares[3]:.0%}."
+            if config.n_local
+            else "."
+        )
     )
     plot, ax = new_sheet(len(chosen), heads, finding)
     boxes = torch.cat([part.box for part in params]).numpy()  # (V, B, 4)

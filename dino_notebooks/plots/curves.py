@@ -77,7 +77,7 @@ def _loss(ax: Axes, series: Series, ceiling: float) -> None:
         ax.fill_between(loss.step, loss.low, loss.high, color=VERMILION, alpha=0.15, linewidth=0)
     _draw(ax, entropy, BLUE, DASHES[1])
     _draw(ax, loss, VERMILION, DASHES[0])
-    _guide(ax, ceiling, f"ln K = {ceiling:.2f}: uniform", series)
+    _guide(ax, ceiling, f"ln K = {ceiling:.2f}: uniform")
     ax.axhline(0, color=RULE, linewidth=1)
     top = 1.28 * max(ceiling, float(loss.high.max()))
     ax.set_ylim(-0.02 * top, top)
@@ -103,7 +103,7 @@ def _stretches(ax: Axes, series: Series) -> None:
         row = 0 if free[0] <= left else 1
         free[row] = left + long
         place = (left + 0.005, 0.965 - 0.055 * row)
-        ax.text(*place, shown.word, transform=ax.transAxes, va="top", fontsize=8, color=INK, style="italic")
+        ax.text(*place, shown.word, transform=ax.transAxes, va="top", fontsize=8.5, color=INK, style="italic")
 
 
 def _information(ax: Axes, series: Series, out_dim: int) -> None:
@@ -112,7 +112,7 @@ def _information(ax: Axes, series: Series, out_dim: int) -> None:
     style_axes(ax, "Mutual information  (nats)")
     line = series.line(series.column("mutual_information"))
     _draw(ax, line, GREEN, DASHES[0])
-    _guide(ax, ceiling, f"most possible: ln {min(out_dim, rows)} = {ceiling:.2f} ({limit})", series)
+    _guide(ax, ceiling, f"most possible: ln {min(out_dim, rows)} = {ceiling:.2f} ({limit})")
     ax.axhline(0, color=RULE, linewidth=1)
     ax.set_ylim(-0.02 * ceiling, 1.22 * max(ceiling, 0.1))
     _end(ax, float(line.mean[-1]), f"{line.mean[-1]:.2f}", GREEN)
@@ -126,7 +126,7 @@ def _prototypes(ax: Axes, series: Series, out_dim: int) -> None:
     ax.yaxis.set_major_formatter("{x:g}")  # plain digits: exponents would be set as mathematics
     ax.yaxis.set_minor_locator(NullLocator())
     _draw(ax, line, PURPLE, DASHES[0])
-    _guide(ax, out_dim, f"K = {out_dim}", series)
+    _guide(ax, out_dim, f"K = {out_dim}")
     ax.axhline(1, color=RULE, linewidth=1)
     ax.set_ylim(0.85, 1.6 * max(out_dim, 2))
     _end(ax, float(line.mean[-1]), f"{line.mean[-1]:.0f}", PURPLE)
@@ -144,7 +144,7 @@ def _spread(ax: Axes, series: Series, dim: int | None) -> None:
         ceiling = 1 if dim else None
     _draw(ax, line, BLUE, DASHES[0])
     if ceiling:
-        _guide(ax, ceiling, "1: all directions", series)
+        _guide(ax, ceiling, "1: all directions")
     ax.axhline(0, color=RULE, linewidth=1)
     top = 1.22 * max(ceiling or 0, float(line.high.max()), 1e-6)
     ax.set_ylim(-0.02 * top, top)
@@ -158,7 +158,9 @@ def _knob(ax: Axes, series: Series, name: str, title: str) -> None:
     low, high = float(line.low.min()), float(line.high.max())
     margin = 0.15 * (high - low) or 0.5 * abs(high) or 1
     ax.set_ylim(low - margin, high + margin)
-    ax.set_yticks([low, high] if high > low else [low], labels=[f"{v:.3g}" for v in ([low, high] if high > low else [low])])
+    ax.set_yticks(
+        [low, high] if high > low else [low], labels=[f"{v:.3g}" for v in ([low, high] if high > low else [low])]
+    )
     ax.set_title(title, loc="left", fontsize=8.5, color=INK, pad=2)
 
 
@@ -167,12 +169,11 @@ def _draw(ax: Axes, line: Line, color: str, dash: Any) -> None:
     ax.plot(line.step, line.mean, color=color, linestyle=dash, linewidth=1.8, marker="o" if few else "", markersize=4)
 
 
-def _guide(ax: Axes, height: float, label: str, series: Series) -> None:
+def _guide(ax: Axes, height: float, label: str) -> None:
     """A dashed line at a height that means something, with its meaning on it."""
     ax.axhline(height, color=INK, linewidth=1, linestyle=DASHES[1])
-    ax.annotate(
-        label, (0, height), (3, 3), xycoords=("axes fraction", "data"), textcoords="offset points", color=INK, fontsize=8
-    )
+    place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "ha": "right"}
+    ax.annotate(label, (1, height), (-2, 3), color=INK, fontsize=9, **place)
 
 
 def _end(ax: Axes, height: float, label: str, color: str) -> None:

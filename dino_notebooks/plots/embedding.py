@@ -17,8 +17,8 @@ from dino_notebooks.plots.style import PALETTE, WIDTH, Plot, new_plot, pixels, w
 
 FEWEST = 10  # pictures that UMAP can make a map of
 LOCK = threading.Lock()  # numba may end the process when two threads use UMAP at once (umap #665, numba #8563)
-CANVAS = (1600, 1120)  # px
-THUMB, BORDER = 30, 2  # px on the canvas, which is shown at about half its size
+PITCH, TILE, BORDER = 32, 30, 2  # px of a cell, of the picture in it with its frame, of the frame
+CANVAS = (50 * PITCH, 35 * PITCH)  # px, shown at about two thirds of this size
 GROUPS = 2 * len(PALETTE)  # classes that frames can tell apart: each colour solid, then dashed
 
 
@@ -80,34 +80,26 @@ class Map:
     legend: list[tuple[str, str, bool]]  # (class, colour, dashed)
 
 
-def draw_map(places: np.ndarray, pictures: Pictures, seed: int = 0) -> Map:
-    """The pictures at their places (N, 2), as many as fit without covering each other; the others are dots."""
+def draw_map(places: np.ndarray, pictures: Pictures) -> Map:
+    """The pictures at their places (N, 2), in a grid: of those that fall into one cell, the one nearest its middle."""
     if places.shape != (len(pictures), 2):
         raise ValueError(f"{len(pictures)} pictures need places ({len(pictures)}, 2), got {places.shape}.")
+    drawn, corners = thin(_on_canvas(places))
     legend, colors, dashed = _frames(pictures)
     canvas = np.zeros((CANVAS[1], CANVAS[0], 4), dtype=np.uint8)
-    corners = _corners(places)
-    drawn = thin(corners, np.random.default_rng(seed).permutation(len(corners)))
-    for (x, y), color in zip(corners + THUMB // 2, colors, strict=True):
-        canvas[y - 2 : y + 2, x - 2 : x + 2] = (*color, 120)
-    for number in drawn:
-        x, y = corners[number]
-        tile = _tile(pictures.images[number], colors[number], bool(dashed[number]))
-        canvas[y : y + THUMB, x : x + THUMB] = tile
-    return Map(canvas, drawn, corners[drawn], legend)
+    for number, (x, y) in zip(drawn, corners, strict=True):
+        canvas[y : y + TILE, x : x + TILE] = _tile(pictures.images[number], colors[number], bool(dashed[number]))
+    return Map(canvas, drawn, corners, legend)
 
 
-def thin(corners: np.ndarray, order: np.ndarray, size: int = THUMB) -> np.ndarray:
-    """Numbers of the squares, taken in this order, that cover none taken before. corners: left, top (N, 2) px."""
-    taken = np.zeros((CANVAS[1] + size, CANVAS[0] + size), dtype=bool)
-    kept = []
-    for number in order:
-        x, y = corners[number]
-        spot = taken[y : y + size, x : x + size]
-        if not spot[0].any() and not spot[-1].any():  # a square of the same size cannot hide between these rows
-            spot[:] = True
-            kept.append(number)
-    return np.array(kept, dtype=int)
+def thin(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points (N, 2) px on the canvas → the one nearest the middle of each cell (M,), and the cells' corners (M, 2)."""
+    cells = (points // PITCH).astype(int)
+    off = np.square(points - (cells + 0.5) * PITCH).sum(axis=1)
+    order = np.argsort(off, kind="stable")
+    _, first = np.unique(cells[order], axis=0, return_index=True)
+    drawn = np.sort(order[first])
+    return drawn, cells[drawn] * PITCH
 
 
 def plot_umap(rows: Tensor, pictures: Pictures, seed: int = 0) -> Plot:
@@ -119,7 +111,7 @@ def plot_umap(rows: Tensor, pictures: Pictures, seed: int = 0) -> Plot:
     if len(rows) != len(pictures):
         raise ValueError(f"{len(pictures)} pictures need {len(pictures)} rows of features, got {len(rows)}.")
     method = "umap" if len(rows) >= FEWEST else "pca"
-    drawn = draw_map(layout(rows, seed, method), pictures, seed)
+    drawn = draw_map(layout(rows, seed, method), pictures)
     plot = new_plot(WIDTH * CANVAS[1] / CANVAS[0] + 0.35, finding(drawn, len(pictures), method))
     plot.set_layout_engine("none")
     share = 0.35 / plot.get_figheight()
@@ -130,7 +122,12 @@ def plot_umap(rows: Tensor, pictures: Pictures, seed: int = 0) -> Plot:
         axes.set_axis_off()
     x = 0.005
     for name, color, dashed in drawn.legend:
-        look: dict[str, Any] = {"fill": False, "edgecolor": color, "linewidth": 2, "linestyle": (0, (2, 1)) if dashed else "-"}
+        look: dict[str, Any] = {
+            "fill": False,
+            "edgecolor": color,
+            "linewidth": 2,
+            "linestyle": (0, (2, 1)) if dashed else "-",
+        }
         below.add_patch(Rectangle((x, 0.35), 0.012, 0.4, **look))
         write(below, x + 0.018, 0.55, name, va="center")
         x += 0.035 + 0.0068 * len(name)
@@ -139,18 +136,20 @@ def plot_umap(rows: Tensor, pictures: Pictures, seed: int = 0) -> Plot:
 
 def finding(drawn: Map, count: int, method: str) -> str:
     """The map in a sentence."""
-    rest = f"; the other {count - len(drawn.drawn)} are dots" if len(drawn.drawn) < count else ""
+    rest = ", one in each place" if len(drawn.drawn) < count else ""
     few = f" (fewer than {FEWEST} are too few for UMAP)" if method == "pca" else ""
-    names = f" Frames: {', '.join(name for name, _, _ in drawn.legend)}." if drawn.legend else ""
-    return f"{method.upper()} of the embeddings of {count} pictures{few}, {len(drawn.drawn)} drawn as themselves{rest}.{names}"
+    names = f" Frames show {len(drawn.legend)} classes, which it was not trained on." if drawn.legend else ""
+    return (
+        f"{method.upper()} of the embeddings of {count} pictures{few}, {len(drawn.drawn)} of them drawn{rest}.{names}"
+    )
 
 
-def _corners(places: np.ndarray) -> np.ndarray:
-    """Places in any units → left upper corners of the thumbnails in px, the map filling the canvas."""
+def _on_canvas(places: np.ndarray) -> np.ndarray:
+    """Places in any units → px on the canvas, which they fill."""
     low, high = np.percentile(places, [0.5, 99.5], axis=0)  # a few strays would squeeze all others together
     share = ((places - low) / np.maximum(high - low, 1e-9)).clip(0, 1)
-    room = np.array(CANVAS) - THUMB
-    return np.stack([share[:, 0] * room[0], (1 - share[:, 1]) * room[1]], axis=1).round().astype(int)
+    share[:, 1] = 1 - share[:, 1]  # up is up
+    return share * (np.array(CANVAS) - 1)
 
 
 def _frames(pictures: Pictures) -> tuple[list[tuple[str, str, bool]], np.ndarray, np.ndarray]:
@@ -168,15 +167,13 @@ def _frames(pictures: Pictures) -> tuple[list[tuple[str, str, bool]], np.ndarray
 
 
 def _tile(image: Tensor, color: np.ndarray, dashed: bool) -> np.ndarray:
-    """A picture on a white square in a thin frame: uint8 (THUMB, THUMB, 4)."""
-    inner = THUMB - 2 * BORDER - 1  # a transparent row and column keep neighbours apart
-    small = Image.fromarray(pixels(image[None])[0]).resize((inner, inner), Image.Resampling.LANCZOS)
-    tile = np.zeros((THUMB, THUMB, 4), dtype=np.uint8)
-    edge = inner + 2 * BORDER
-    tile[:edge, :edge] = (*color, 255)
+    """A picture on a white square in a thin frame: uint8 (TILE, TILE, 4)."""
+    tile = np.full((TILE, TILE, 4), 255, dtype=np.uint8)
+    tile[..., :3] = color
     if dashed:
-        line = np.arange(edge) // 5 % 2 == 1
-        tile[:edge, :edge][line[:, None] | line[None, :]] = (*(color // 3 + 170), 255)
-    tile[BORDER : BORDER + inner, BORDER : BORDER + inner] = (*(255, 255, 255), 255)
-    tile[BORDER : BORDER + inner, BORDER : BORDER + inner, :3] = np.asarray(small)
+        gap = np.arange(TILE) // 5 % 2 == 1
+        tile[gap[:, None] | gap[None, :]] = (255, 255, 255, 255)
+    inner = TILE - 2 * BORDER
+    small = Image.fromarray(pixels(image[None])[0]).resize((inner, inner), Image.Resampling.LANCZOS)
+    tile[BORDER:-BORDER, BORDER:-BORDER, :3] = np.asarray(small)
     return tile

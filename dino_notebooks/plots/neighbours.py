@@ -33,9 +33,9 @@ def plot_neighbours(rows: Tensor, pictures: Pictures, queries: Sequence[int], k:
     places, marks = nearest(rows, queries, k), same_thing(pictures, queries)
     hits = torch.stack([mark[place] for mark, place in zip(marks.same, places, strict=True)])
     heads = ["query", *(f"{i + 1}" for i in range(places.shape[1]))]
-    plot, ax = new_sheet(len(queries), heads, finding(hits, marks.kind), caption=0.28)
+    plot, ax = new_sheet(len(queries), heads, finding(hits, marks.kind), caption=0.3)
     for row, query in enumerate(queries):
-        y = row * 1.28
+        y = row * 1.3
         _picture(ax, pictures, query, 0, y)
         ax.plot([0.95, 0.95], [y, y + SIDE], color=INK, linewidth=1)
         for column, place in enumerate(places[row].tolist(), start=1):
@@ -109,6 +109,6 @@ def checked_queries(queries: Sequence[int], count: int) -> list[int]:
 def _picture(ax: Axes, pictures: Pictures, place: int, x: float, y: float) -> None:
     put(ax, pixels(pictures.images[place : place + 1])[0], x, y, smooth=True)
     vendor, slash, name = pictures.names[place].rpartition("/")
-    write(ax, x + SIDE / 2, y + SIDE + 0.04, shortened(name or vendor), ha="center", va="top", fontsize=7)
+    write(ax, x + SIDE / 2, y + SIDE + 0.04, shortened(name or vendor), ha="center", va="top", fontsize=8)
     if slash:
-        write(ax, x + SIDE / 2, y + SIDE + 0.15, shortened(vendor), ha="center", va="top", fontsize=6.5, style="italic")
+        write(ax, x + SIDE / 2, y + SIDE + 0.16, shortened(vendor), ha="center", va="top", fontsize=7.5, style="italic")

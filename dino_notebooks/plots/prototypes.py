@@ -7,7 +7,7 @@ from dino_lite import Dino, Pictures
 from dino_lite.colors import normalize
 from dino_lite.evaluate import image_size, on_background
 from dino_lite.resample import resize
-from dino_notebooks.plots.style import BLUE, DASHES, INK, PURPLE, RULE, Plot, new_plot, style_axes
+from dino_notebooks.plots.style import DASHES, INK, PURPLE, RULE, Plot, new_plot, style_axes
 
 
 @torch.inference_mode()
@@ -32,30 +32,29 @@ def plot_prototypes(won: Tensor, out_dim: int, before: Tensor | None = None) -> 
     """
     if won.ndim != 1 or not len(won) or int(won.min()) < 0 or int(won.max()) >= out_dim:
         raise ValueError(f"won must be a prototype from 0 to {out_dim - 1} for each picture, got {tuple(won.shape)}.")
-    plot = new_plot(2.7, finding(won, out_dim, before))
+    plot = new_plot(2.8, finding(won, out_dim, before))
     ax = plot.add_subplot()
     style_axes(ax, "Pictures for which each prototype wins")
-    counts, even = ranked(won, out_dim), len(won) / out_dim
-    shown = min(out_dim, len(won))
-    ax.fill_between(range(1, shown + 1), counts[:shown], step="mid", color=PURPLE, alpha=0.3, linewidth=0)
-    ax.step(range(1, shown + 1), counts[:shown], where="mid", color=PURPLE, linewidth=1.6)
-    top = float(counts[0])
+    even, shown = len(won) / out_dim, min(out_dim, len(won))
+    counts = ranked(won, out_dim)[:shown]
+    rank, top = range(1, shown + 1), float(counts[0])
+    ax.fill_between(rank, counts, step="mid", color=PURPLE, alpha=0.3, linewidth=0)
+    ax.step(rank, counts, where="mid", color=PURPLE, linewidth=1.6, label="trained")
     if before is not None:
         untrained = ranked(before, out_dim)[:shown]
-        ax.step(range(1, shown + 1), untrained, where="mid", color=BLUE, linewidth=1.3, linestyle=DASHES[2])
+        ax.step(rank, untrained, where="mid", color=INK, linewidth=1.5, linestyle=DASHES[2], label="before training")
         top = max(top, float(untrained[0]))
-    ax.axhline(even, color=INK, linewidth=1, linestyle=DASHES[1])
-    ax.axhline(0, color=RULE, linewidth=1)
     label = f"even use: {even:.3g} pictures each"
-    ax.annotate(label, (1, even), (-3, 4), xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", color=INK, fontsize=8)
-    used = int((counts > 0).sum())
+    ax.axhline(even, color=INK, linewidth=1, linestyle=DASHES[1], label=label)
+    ax.axhline(0, color=RULE, linewidth=1)
+    ax.legend(frameon=False, labelcolor=INK, fontsize=8.5, loc="upper right")
     ax.set_yscale("symlog", linthresh=max(2.0, even), base=10)
     ax.set_ylim(0, 1.5 * top)
-    ax.set_yticks([tick for tick in (0, 1, 10, 100, 1000, 10000) if tick <= top], labels=None)
+    ax.set_yticks([tick for tick in (0, 1, 10, 100, 1000, 10000) if tick <= top])
     ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.minorticks_off()
     ax.set_xlim(0.5, shown + 0.5)
-    ax.set_xlabel(f"prototypes by rank: {used} of {out_dim} win at least one of {len(won)} pictures")
+    ax.set_xlabel("prototypes by rank")
     return plot
 
 

@@ -20,7 +20,7 @@ from dino_lite.evaluate import on_background
 INK, RULE = "#767676", "#a3a3a3"  # of text: 4.5 to 1 on white, 4.2 on JupyterLab's black; of axes and guides
 # Okabe and Ito's palette without its black and its yellow, which vanish in one of the themes; darkest first
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
-PALETTE = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, INK)
+PALETTE = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, "#808080")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))  # goes with the colour, so that neither is alone
 WIDTH = 10.0  # inches, of a figure across the page
 SIDE = 0.9  # of a picture in a cell of a sheet, which is 1 wide
@@ -53,16 +53,16 @@ def style_axes(ax: Axes, title: str) -> None:
     """Grey ink, no box, a left-hand title."""
     ax.set_facecolor("none")
     ax.set_title(title, loc="left", fontsize=10, fontweight="bold", color=INK)
-    ax.tick_params(colors=INK, labelcolor=INK, color=RULE, labelsize=8.5)
-    ax.xaxis.label.set(color=INK, fontsize=8.5)
-    ax.yaxis.label.set(color=INK, fontsize=8.5)
+    ax.tick_params(colors=INK, labelcolor=INK, color=RULE, labelsize=9)
+    ax.xaxis.label.set(color=INK, fontsize=9)
+    ax.yaxis.label.set(color=INK, fontsize=9)
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(RULE)
 
 
 def write(ax: Axes, x: float, y: float, text: str, **look: Any) -> None:
     """Text at data coordinates, in ink; never read as mathematics (a file may be called `$100$.png`)."""
-    ax.text(x, y, text, parse_math=False, **{"color": INK, "fontsize": 8.5, **look})
+    ax.text(x, y, text, parse_math=False, **{"color": INK, "fontsize": 9, **look})
 
 
 def pixels(images: Tensor) -> np.ndarray:
@@ -102,6 +102,6 @@ def frame(ax: Axes, x: float, y: float, color: str, width: float = 2.5, dash: An
     ax.add_patch(Rectangle((x, y), SIDE, SIDE, joinstyle="round", **look))
 
 
-def shortened(text: str, length: int = 17) -> str:
+def shortened(text: str, length: int = 16) -> str:
     """The text, cut with an ellipsis where a caption has no room for more."""
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"

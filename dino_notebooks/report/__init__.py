@@ -1,10 +1,10 @@
 """The report of a run: one HTML page that needs nothing else, in the run folder.
 
-    evidence.py   what the run folder holds, and what the network says about the pictures
-    scores.py     each score beside its floors
-    settings.py   the settings beside the paper's
-    sections.py   the sections in reading order; their figures are those of dino_notebooks.plots (svg.py)
-    page.html, style.css, icons.py      how it looks
+evidence.py   what the run folder holds, and what the network says about the pictures
+scores.py     each score beside its floors
+settings.py   the settings beside the paper's
+sections.py   the sections in reading order; their figures are those of dino_notebooks.plots (svg.py)
+page.html, style.css, icons.py      how it looks
 """
 
 import datetime
@@ -15,6 +15,7 @@ from string import Template
 
 from dino_lite.checkpoint import atomic
 from dino_notebooks.plots.words import verdict
+from dino_notebooks.report import scores
 from dino_notebooks.report.evidence import Evidence, gather
 from dino_notebooks.report.icons import icon
 from dino_notebooks.report.sections import SECTIONS
@@ -43,22 +44,28 @@ def page(run: Evidence) -> str:
     diagnosis, reason = run.diagnosis
     words = verdict(diagnosis)
     sections = [section(run) for section in SECTIONS]
-    heading = f"{data_name(run)}, {run.dino.step} step{'s' * (run.dino.step != 1)}"
+    heading = f"DINO on {data_name(run)}, {run.dino.step} step{'s' * (run.dino.step != 1)}"
     return Template((HERE / "page.html").read_text(encoding="utf-8")).substitute(
-        title=escape(f"DINO on {heading}: {words.title.lower()}"),
+        title=escape(f"{heading}: {words.title.lower()}"),
         style=(HERE / "style.css").read_text(encoding="utf-8"),
         heading=escape(heading),
         icon=icon(diagnosis),
         verdict=escape(words.title),
         color=words.color,
         meaning=escape(words.meaning),
+        worth=escape(scores.headline(run.summary)) if run.summary else "Not scored yet: the run did not finish.",
         reason=escape(f"Measured in the last step: {reason}"),
-        facts="".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in facts(run).items()),
-        links="".join(f'<a href="#{s.anchor}">{escape(s.title)}</a>' for s in sections),
+        facts="".join(
+            f"<div{' class=wide' if len(v) > 24 else ''}><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>"
+            for k, v in facts(run).items()
+        ),
+        links="".join(f'<a href="#{s.anchor}">{s.anchor.capitalize()}</a>' for s in sections),
         sections="\n".join(
             f'<section id="{s.anchor}"><h2>{escape(s.title)}</h2>\n{s.body}</section>' for s in sections
         ),
-        footer=escape(f"Written by dino-notebooks from {run.folder.name}. All figures are in this file; it loads nothing."),
+        footer=escape(
+            f"Written by dino-notebooks from the run folder {run.folder.resolve().name}. It loads nothing from elsewhere."
+        ),
     )
 
 
@@ -70,25 +77,24 @@ def data_name(run: Evidence) -> str:
 
 def facts(run: Evidence) -> dict[str, str]:
     """The run in a few words each."""
-    config, summary = run.config, run.summary or {}
-    planned = run.facts.get("steps", run.dino.step)
-    network = f"ViT, {config.dim} wide, {config.depth} deep, {config.heads} heads" if config.backbone == "vit" else config.backbone
-    weights = sum(p.numel() for p in run.dino.teacher.parameters())
+    config, summary, dino = run.config, run.summary or {}, run.dino
+    planned, then = run.facts["steps"], run.facts["pictures"]
+    shape = f"ViT, {config.dim} wide, {config.depth} deep, {config.heads} heads, {config.patch_size}\N{NO-BREAK SPACE}px patches"
+    weights = sum(p.numel() for p in dino.teacher.parameters()) / 1e6
     speed = statistics.median(float(log["images_per_second"]) for log in run.logs)
+    wall = summary.get("wall_seconds", sum(float(log["seconds"]) for log in run.logs))
     day = datetime.datetime.fromtimestamp((run.folder / "metrics.jsonl").stat().st_mtime)
+    local = f" and {config.n_local} of {config.local_size} px" if config.n_local else ""
     found = {
-        "Pictures": f"{run.total} at {config.picture_size} px",
-        "Network": network,
-        "Views": f"2 of {config.global_size} px" + (f", {config.n_local} of {config.local_size} px" if config.n_local else ""),
-        "Patches": f"{config.patch_size} px, {weights / 1e6:.2f} M weights with the head",
-        "Prototypes (K)": str(config.out_dim),
-        "Steps": f"{run.dino.step}" if run.dino.step == planned else f"{run.dino.step} of {planned}, interrupted",
-        "Batch": f"{config.batch_size} pictures",
-        "Seed": str(run.dino.seed),
-        "Speed": f"{speed:.0f} pictures/s",
-        "Training time": f"{summary['wall_seconds']:.0f} s" if "wall_seconds" in summary else "not known",
-        "Machine": str(summary.get("machine") or run.facts.get("machine") or "not recorded"),
-        "Trained": f"{day:%d %B %Y, %H:%M}",
         "Preset": preset(config),
+        "Network": f"{shape if config.backbone == 'vit' else config.backbone}, {weights:.2f} M weights with the head",
+        "Pictures": f"{run.total} at {config.picture_size} px" + (f", {then} in training" if then != run.total else ""),
+        "Views of each": f"2 of {config.global_size} px{local}",
+        "Prototypes (K)": str(config.out_dim),
+        "Steps": str(dino.step) if dino.step == planned else f"{dino.step} of {planned}, interrupted",
+        "Batch": f"{config.batch_size} pictures",
+        "Seed": str(dino.seed),
+        "Time": f"{wall:.0f} s, {speed:.0f} pictures/s",
+        "Trained": f"{day:%d %b %Y, %H:%M}",
     }
-    return found
+    return found | ({"Machine": str(summary["machine"])} if "machine" in summary else {})

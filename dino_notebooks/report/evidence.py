@@ -101,9 +101,7 @@ def gather(run_dir: str | Path) -> Evidence:
     logs = read_logs(folder)
     if not logs:
         raise ValueError(f"{folder.metrics} holds no step: there is nothing to report before the first one.")
-    if "data" not in facts:
-        raise ValueError(f"{folder.checkpoint} does not say which pictures it was trained on, so they can't be shown.")
-    pictures = load_pictures(facts["data"], size=dino.config.picture_size, root=facts.get("root"))
+    pictures = load_pictures(facts["data"], size=dino.config.picture_size, root=facts["root"])
     most = MOST if dino.config.global_size <= 64 else MOST_LARGE
     sample = pictures if len(pictures) <= most else pictures[spread(torch.arange(len(pictures)), most)]
     return Evidence(folder.path, facts, logs, read_summary(folder), dino, sample, len(pictures))

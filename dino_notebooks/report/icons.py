@@ -10,8 +10,10 @@ BARS = {
 def icon(diagnosis: str) -> str:
     """The drawing as an <svg> in the current colour; a tick for a healthy run, a question mark for an unknown word."""
     if diagnosis == "healthy":
-        return _svg('<circle cx="26" cy="26" r="23" fill="none" stroke="currentColor" stroke-width="4"/>'
-                    '<path d="M15 27l8 8l14 -17" fill="none" stroke="currentColor" stroke-width="5"/>')
+        return _svg(
+            '<circle cx="26" cy="26" r="23" fill="none" stroke="currentColor" stroke-width="4"/>'
+            '<path d="M15 27l8 8l14 -17" fill="none" stroke="currentColor" stroke-width="5"/>'
+        )
     if diagnosis not in BARS:
         return _svg('<text x="26" y="40" font-size="40" text-anchor="middle" fill="currentColor">?</text>')
     bars = "".join(

@@ -35,53 +35,58 @@ class Section:
     body: str
 
 
+def note(text: str) -> str:
+    """A remark as HTML."""
+    return f'<p class="note">{escape(text)}</p>'
+
+
+def finding(text: str) -> str:
+    """What was found, under a figure, as HTML."""
+    return f'<p class="finding">{escape(text)}</p>'
+
+
 def figure(draw: Callable[[], Plot], plotter: Callable[..., Plot], name: str) -> str:
     """A figure with what to see in it, from the docstring of its plotter; or the sentence why it can't be drawn."""
     try:
         plot = draw()
     except ValueError as error:
-        return f'<p class="note">{escape(str(error))}</p>'
-    see = re.search(r"See in it: (.*)", " ".join((inspect.getdoc(plotter) or "").split()))
-    caption = see[1][:1].upper() + see[1][1:] if see else ""
-    return f"<figure>{inline_svg(plot, name)}<figcaption>{escape(caption)}</figcaption></figure><p>{escape(plot.finding)}</p>"
+        return note(str(error))
+    see = re.search(r"See in it: (.)(.*)", " ".join((inspect.getdoc(plotter) or "").split()))
+    caption = escape(see[1].upper() + see[2]) if see else ""
+    return f"<figure><figcaption>{caption}</figcaption>{inline_svg(plot, name)}</figure>{finding(plot.finding)}"
 
 
 def worth(run: Evidence) -> Section:
     """The scores beside their floors."""
-    title = "What it is worth"
     if run.summary is None:
         text = (
-            f"There are no scores: the run stopped after step {run.dino.step} of {run.facts.get('steps', '?')}. "
-            f"<code>python -m dino_lite train --resume --out {escape(str(run.folder))}</code> finishes it and scores it."
+            f"There are no scores: the run stopped after step {run.dino.step} of {run.facts['steps']}. "
+            f"python -m dino_lite train --resume --out {run.folder} finishes it and scores it."
         )
-        return Section("scores", title, f'<p class="note">{text}</p>')
-    found = scores.backgrounds(run.summary)[run.summary["background"]]
-    known = scores.names(run.summary)
-    lines = "".join(f"<li>{escape(scores.sentence(name, found))}</li>" for name in known)
+        return Section("scores", "What it is worth", note(text))
     told = (
         "A score means little alone. Beside it stand its two floors: the same network before its first step, and raw "
         "pixels without any network. What is below them was not learnt. Differences up to "
         f"{scores.LEVEL} count as level: this is one run with one seed."
     )
-    key = (
-        '<p class="key"><span class="dot"></span> trained <span class="bar"></span> random initialisation '
-        '<span class="diamond"></span> raw pixels; each line runs from 0 to the largest of the three</p>'
-    )
-    stale = "" if run.summary["step"] == run.dino.step else (
-        f'<p class="note">These scores are from step {run.summary["step"]}; the network below is from step {run.dino.step}.</p>'
-    )
-    body = f"<p><strong>{escape(scores.headline(run.summary))}</strong> {told}</p>{stale}"
-    if known:
-        body += f"{scores.table(run.summary)}{key}<ul>{lines}</ul>"
-    return Section("scores", title, body)
+    body = f"<p><strong>{escape(scores.headline(run.summary))}</strong> {told}</p>"
+    if run.summary["step"] != run.dino.step:
+        body += note(f"These scores are from step {run.summary['step']}; the network below is from step {run.dino.step}.")
+    found = scores.backgrounds(run.summary)[run.summary["background"]]
+    lines = [
+        f'<li class="{scores.standing(name, found)}">{escape(scores.sentence(name, found))}</li>'
+        for name in scores.names(run.summary)
+    ]
+    body += f'{scores.table(run.summary)}<ul class="told">{"".join(lines)}</ul>' if lines else ""
+    return Section("scores", "What it is worth", body)
 
 
 def curves(run: Evidence) -> Section:
     """How it trained."""
     body = figure(lambda: plot_curves(run.logs, run.config.out_dim), plot_curves, "curves")
-    last = int(run.logs[-1]["step"]) + 1
-    if last != run.dino.step:
-        body += f'<p class="note">The log goes to step {last}; the network below is from the checkpoint at step {run.dino.step}.</p>'
+    last, saved = int(run.logs[-1]["step"]) + 1, run.dino.step
+    if last != saved:
+        body += note(f"The log goes to step {last}; the network below is from the checkpoint at step {saved}.")
     return Section("curves", "How it trained", body)
 
 
@@ -94,9 +99,10 @@ def prototypes(run: Evidence) -> Section:
 
 def embedding(run: Evidence) -> Section:
     """The map."""
-    part = "" if len(run.pictures) == run.total else f"<p>{len(run.pictures)} of the {run.total} pictures, evenly spread over the set.</p>"
     body = figure(lambda: plot_umap(run.rows, run.pictures), plot_umap, "map")
-    return Section("map", "A map of what it sees", part + body)
+    if len(run.pictures) < run.total:
+        body += note(f"These are {len(run.pictures)} of the {run.total} pictures, evenly spread over the set.")
+    return Section("map", "A map of what it sees", body)
 
 
 def neighbours(run: Evidence) -> Section:
@@ -107,9 +113,11 @@ def neighbours(run: Evidence) -> Section:
     if marks.kind and len(run.pictures) > 1:
         told = []
         for name, rows in run.floors.items():
-            found = sum(bool(mark[place].any()) for mark, place in zip(marks.same, nearest(rows, queries), strict=True))
+            places = nearest(rows, queries)
+            found = sum(bool(mark[place].any()) for mark, place in zip(marks.same, places, strict=True))
             told.append(f"by {name}, {found} of {len(queries)}")
-        body += f"<p>The same count {'; '.join(told)}. The queries were chosen by their place in the set, not by the result.</p>"
+        chosen = "The queries were chosen by their place in the set, not by the result."
+        body += finding(f"The same count {'; '.join(told)}. {chosen}")
     return Section("neighbours", "What it finds alike", body)
 
 
@@ -120,7 +128,8 @@ def attention(run: Evidence) -> Section:
     before = look_at(run.untrained.teacher, run.pictures, indices)
     if before.iou is not None and before.mean_iou is not None:
         best, mean = float(before.iou.amax(1).mean()), float(before.mean_iou.mean())
-        body += f"<p>On the same pictures the untrained network has an IoU of {best:.2f} (best head), {mean:.2f} (mean).</p>"
+        text = f"On the same pictures the untrained network has an IoU of {best:.2f} (best head), {mean:.2f} (mean)."
+        body += finding(text)
     return Section("attention", "Where it looks", body)
 
 
@@ -144,15 +153,17 @@ def settings_table(run: Evidence) -> Section:
 def credits(run: Evidence) -> Section:
     """Whose pictures these are."""
     if run.facts["data"] != "emoji":
-        text = "<p>This page contains pictures of the data set: before you share it, see what its licence, or its people, allow.</p>"
-        return Section("credits", "The pictures", text)
-    source = (BUNDLED / "LICENSES.md").read_text(encoding="utf-8")
-    rows = [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in source.splitlines() if line.startswith("| `") and ".webp" in line
+        text = "This page contains pictures of the data set: see what its licence, or its people, allow before you share it."
+        return Section("credits", "The pictures", f"<p>{text}</p>")
+    source = (BUNDLED / "LICENSES.md").read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in source if line.startswith("| `")]
+    items = [
+        f"<li>{plain(what)}. {plain(by)}. {plain(licence.removesuffix(', below'))}.</li>"
+        for file, what, by, licence in rows
+        if file.endswith(".webp`")
     ]
-    items = "".join(f"<li>{plain(what)}. {plain(by)}. {plain(licence.removesuffix(', below'))}.</li>" for _, what, by, licence in rows)
-    line = " ".join(part.removeprefix("> ") for part in source.splitlines() if part.startswith("> "))
-    return Section("credits", "The pictures", f"<p>{escape(line)}</p><ul>{items}</ul>")
+    line = " ".join(part.removeprefix("> ") for part in source if part.startswith("> "))
+    return Section("credits", "The pictures", f"<p>{escape(line)}</p><ul>{''.join(items)}</ul>")
 
 
 def plain(markdown: str) -> str:

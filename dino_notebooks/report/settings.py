@@ -38,7 +38,9 @@ def preset(config: DinoConfig) -> str:
     name = min(near, key=lambda name: len(near[name]))
     if len(near[name]) > 8:
         return "none"
-    changed = [f"{field} = {shown(value)}" for field, (value, _) in near[name].items()]
+    changed = [
+        f"{field}\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{shown(value)}" for field, (value, _) in near[name].items()
+    ]
     return f"{name} with {', '.join(changed)}" if changed else name
 
 
@@ -59,10 +61,8 @@ def tables(config: DinoConfig) -> str:
         rows = []
         for name, note in fields.items():
             paper = f"paper {escape(shown(differ[name][1]))}" if name in differ else ""
-            mark = ' class="differs"' if name in differ else ""
-            value = escape(shown(getattr(config, name)))
-            rows.append(
-                f'<tr{mark}><th scope="row">{name}<small>{escape(note)}</small></th><td>{value}<small>{paper}</small></td></tr>'
-            )
+            head = f'<th scope="row">{name}<small>{escape(note)}</small></th>'
+            cell = f"<td>{escape(shown(getattr(config, name)))}<small>{paper}</small></td>"
+            rows.append(f"<tr{' class=differs' if paper else ''}>{head}{cell}</tr>")
         parts.append(f"<table><caption>{escape(group)}</caption><tbody>{''.join(rows)}</tbody></table>")
     return f'<div class="settings">{"".join(parts)}</div>'

@@ -10,9 +10,10 @@ import matplotlib
 from PIL import Image
 
 from dino_notebooks.plots import Plot
-from dino_notebooks.plots.style import INK, RULE
+from dino_notebooks.plots.style import INK, RULE, WIDTH
 
 DPI = 160  # of smooth pictures in a figure: sharp on a page up to twice as wide as the figure
+THEMED = {INK: "--soft", RULE: "--line"}  # the page has these in a light and a dark version
 FEW = 64 * 64  # pixels up to which a picture is kept exactly
 
 
@@ -32,13 +33,15 @@ def inline_svg(plot: Plot, name: str) -> str:
     text = re.sub(r"\bid=\"", f'id="{name}-', text)
     text = re.sub(r"(url\(|href=\")#", rf"\g<1>#{name}-", text)
     text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
-    text = text.replace(INK, "var(--soft)").replace(RULE, "var(--line)")
+    for color, name_in_page in THEMED.items():
+        text = text.replace(color.lower(), f"var({name_in_page})").replace(color, f"var({name_in_page})")
     text = re.sub(r"data:image/png;base64,\s*([^\"]+)", lambda found: as_webp(found[1]), text)
     text = re.sub(r"\s*\n\s*", " ", text)
     box = re.search(r'viewBox="([^"]*)"', text)
     head = f'<svg role="img" aria-label="{html.escape(plot.finding)}" viewBox="{box[1] if box else ""}"'
-    look = 'style="stroke-linejoin:round;stroke-linecap:butt" xmlns:xlink="http://www.w3.org/1999/xlink">'
-    return f"{head} {look}{text[text.index('>') + 1 :]}"
+    share = plot.get_figwidth() / WIDTH  # a narrow figure stays narrow, so that text has one size on the page
+    look = f'style="width:{share:.0%};stroke-linejoin:round;stroke-linecap:butt"'
+    return f'{head} {look} xmlns:xlink="http://www.w3.org/1999/xlink">{text[text.index(">") + 1 :]}'
 
 
 def as_webp(png: str) -> str:

@@ -179,7 +179,7 @@ def test_refused_in_one_sentence(fields: dict[str, Any], sentence: str) -> None:
 )
 def test_values_of_another_kind_or_number_are_refused_as_well(name: str, value: Any) -> None:
     """Or they would stop the run in its first step, with a message about tensors."""
-    with pytest.raises(ValueError, match=rf"^{name} must be [^\n]*\.$"):
+    with pytest.raises(ValueError, match=rf"^[^\n]*{name}[^\n]* must [^\n]*\.$"):
         DinoConfig(**{name: value})
 
 

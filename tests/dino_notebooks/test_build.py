@@ -15,7 +15,7 @@ from dino_notebooks.cli import main
 
 ROOT = Path(__file__).parent.parent.parent
 
-SCRIPT = '''# %% [markdown]
+SCRIPT = """# %% [markdown]
 # # A title
 # With *prose*.
 
@@ -25,7 +25,7 @@ x = 1
 print(x, "ä")
 # %%
 x
-'''
+"""
 
 
 @pytest.fixture

@@ -86,7 +86,19 @@ def test_report_of_no_run_gets_one_sentence(run: Run, tmp_path: Path) -> None:
 
 def test_train_is_that_of_dino_lite(run: Run, tmp_path: Path) -> None:
     """All options pass through, errors too."""
-    process = run("train", "--preset", "lab", "--steps", "2", "--set", "batch_size=8", "--out", str(tmp_path / "run"), "--preset", "no")
+    process = run(
+        "train",
+        "--preset",
+        "lab",
+        "--steps",
+        "2",
+        "--set",
+        "batch_size=8",
+        "--out",
+        str(tmp_path / "run"),
+        "--preset",
+        "no",
+    )
     assert process.returncode == 2
     assert "There is no preset 'no'" in process.stderr
     assert "--checkpoint-every" in run("train", "--help").stdout

@@ -289,9 +289,7 @@ def test_a_terminal_gets_lines(capsys: pytest.CaptureFixture[str], monkeypatch: 
 # --- the machine --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("fast", "count", "expected"), [("", 600, 600), ("0", 600, 600), ("1", 600, 20), ("1", 30, 5)]
-)
+@pytest.mark.parametrize(("fast", "count", "expected"), [("", 600, 600), ("0", 600, 600), ("1", 600, 20), ("1", 30, 5)])
 def test_steps_are_fewer_in_fast_mode(fast: str, count: int, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(machine.FAST, fast)
     assert steps(count) == expected
@@ -304,7 +302,8 @@ def test_a_core_stays_free(cores: int, expected: int, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("quota", "expected"), [("200000 100000", 2), ("50000 100000", 1), ("max 100000", 8), (None, 8), ("6400000 100000", 8)]
+    ("quota", "expected"),
+    [("200000 100000", 2), ("50000 100000", 1), ("max 100000", 8), (None, 8), ("6400000 100000", 8)],
 )
 def test_a_containers_quota_counts(quota: str | None, expected: int, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     """Eight cores, of which a container may use a share."""
