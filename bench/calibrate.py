@@ -56,6 +56,7 @@ def main() -> None:
     options.add_argument("--out", type=Path, required=True)
     chosen = options.parse_args()
     torch.set_num_threads(1)
+    chosen.out.parent.mkdir(parents=True, exist_ok=True)
     pictures = load_pictures("emoji", size=64).images
     curves: dict[str, list[dict[str, Any]]] = {}
     for name in chosen.only:
@@ -63,11 +64,10 @@ def main() -> None:
         for seed in range(chosen.seeds):
             curve = run(SCENARIOS[name], seed, chosen.steps, pictures, chosen.begin)
             curves[name].append(curve)
+            chosen.out.write_text(json.dumps(curves))  # after every run: a long search may be cut short
             last = {key: round(curve[key][-1], 3) for key in NUMBERS[:4]}
             states = [curve["diagnosis"][i] for i in range(0, chosen.steps, max(1, chosen.steps // 8))]
             print(f"{name:24} seed {seed} {curve['seconds']:.0f} s {last} {states}", flush=True)
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    chosen.out.write_text(json.dumps(curves))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,14 @@ from dino_lite.checkpoint import load_checkpoint, save_checkpoint
 from dino_lite.collapse import Diagnosis, diagnose
 from dino_lite.config import DinoConfig
 from dino_lite.data import Pictures, load_cat, load_pictures
-from dino_lite.evaluate import features, knn_accuracy, linear_probe, pixel_features, retrieval_accuracy
+from dino_lite.evaluate import (
+    features,
+    knn_accuracy,
+    linear_probe,
+    on_background,
+    pixel_features,
+    retrieval_accuracy,
+)
 from dino_lite.head import DinoHead
 from dino_lite.loss import batch_softmax_probs, dino_loss, sinkhorn_probs, teacher_probs, update_center
 from dino_lite.network import Network
@@ -58,6 +65,7 @@ __all__ = [
     "make_views",
     "mask_iou",
     "mass_mask",
+    "on_background",
     "pixel_features",
     "retrieval_accuracy",
     "save_checkpoint",

@@ -71,7 +71,7 @@ def closing_bar(step: int, steps: int) -> "tqdm[NoReturn]":
 def interruptible(logs: Generator[StepLog]) -> Iterator[Iterator[StepLog]]:
     """Ends the iteration between two steps on Ctrl-C or a polite kill; closing `logs` then saves a checkpoint.
 
-    Of several processes all stop after the same step. A second Ctrl-C ends the run at once, without saving.
+    Of several processes all stop after the same step. A second Ctrl-C ends the run at once, within a step.
     """
     wanted = threading.Event()
 

@@ -53,7 +53,7 @@ def build_backbone(config: DinoConfig) -> Backbone:
     import timm
 
     try:
-        model = timm.create_model(
+        model: Any = timm.create_model(
             name,
             pretrained="." in name,
             img_size=config.global_size,
@@ -72,7 +72,7 @@ def build_backbone(config: DinoConfig) -> Backbone:
     return own_drop_path(model)
 
 
-def own_drop_path(model: nn.Module) -> nn.Module:
+def own_drop_path(model: Any) -> Any:
     """Replaces timm's stochastic depth by ours, which draws from the run's own generator."""
     for parent in list(model.modules()):
         for name, child in parent.named_children():

@@ -19,7 +19,6 @@ from dino_lite import colors
 from dino_lite.config import DinoConfig
 from dino_lite.resample import blur_matrix, resize_matrix
 
-
 NEUTRAL = (1.0, 1.0, 1.0, 0.0)  # the brightness, contrast, saturation and hue that change nothing
 
 

@@ -91,7 +91,7 @@ def stop_button() -> Iterator[Callable[[], bool]]:
     try:
         yield pressed.is_set
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, before or signal.default_int_handler)  # None: one that is not Python's
 
 
 class WidgetScreen:

@@ -4,9 +4,9 @@
     curves.py      plot_curves      is the run alive? (series.py: its log by column; words.py: diagnoses in words)
     prototypes.py  plot_prototypes  how many prototypes are in use
     neighbours.py  plot_neighbours  what the network finds alike
-    embedding.py   plot_umap        a map of all pictures, and `layout`, the places on it
+    embedding.py   plot_umap        a map of all pictures (places.py: `layout`, by UMAP or PCA)
     attention.py   plot_attention   where it looks
-    style.py       colours, ink, sheets of pictures
+    style.py       colours, ink, sheets of pictures; marks.py: lines and their labels
 
 Every figure is a matplotlib `Figure` made without pyplot, with a `.finding`: what it shows, in words.
 """
@@ -14,8 +14,9 @@ Every figure is a matplotlib `Figure` made without pyplot, with a `.finding`: wh
 from dino_notebooks.plots.attention import plot_attention
 from dino_notebooks.plots.crops import plot_views
 from dino_notebooks.plots.curves import plot_curves
-from dino_notebooks.plots.embedding import layout, plot_umap
+from dino_notebooks.plots.embedding import plot_umap
 from dino_notebooks.plots.neighbours import nearest, plot_neighbours
+from dino_notebooks.plots.places import layout
 from dino_notebooks.plots.prototypes import plot_prototypes, winners
 from dino_notebooks.plots.style import Plot
 

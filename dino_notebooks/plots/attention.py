@@ -45,8 +45,8 @@ def look_at(model: nn.Module, pictures: Pictures, indices: Sequence[int], mass: 
 def plot_attention(model: nn.Module, pictures: Pictures, indices: Sequence[int], mass: float = 0.6) -> Plot:
     """Pictures, where each head of the last block looks, the mask with `mass` of the attention, and the true mask.
 
-    See in it: bright patches are looked at most. IoU is the share of the two masks' union that they have in common;
-    1 is a perfect fit. Heads differ: the best one of each picture (green frame) flatters, the mean of all does not.
+    See in it: bright patches are looked at most. Where the true mask is known, IoU is the part of both masks' union
+    that they have in common, 1 a perfect fit. The best head of each picture (green frame) flatters, the mean does not.
     """
     looks = look_at(model, pictures, indices, mass)
     heads = min(HEADS, looks.maps.shape[1])
@@ -79,7 +79,8 @@ def finding(looks: Looks, mass: float) -> str:
     if looks.iou is None or looks.mean_iou is None:
         return f"{text}, and masks that hold {mass:.0%} of it."
     best, mean = looks.iou.amax(1).mean(), looks.mean_iou.mean()
-    return f"{text}: masks that hold {mass:.0%} of it fit the true ones with an IoU of {best:.2f} (best head), {mean:.2f} (mean)."
+    fit = f"an IoU of {best:.2f} (best head), {mean:.2f} (mean)"
+    return f"{text}: masks that hold {mass:.0%} of it fit the true ones with {fit}."
 
 
 def heat(values: Tensor) -> np.ndarray:

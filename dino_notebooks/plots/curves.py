@@ -9,7 +9,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from dino_lite import StepLog
-from dino_notebooks.plots.series import Line, Series
+from dino_notebooks.plots.marks import draw_line, end_label, guide
+from dino_notebooks.plots.series import Series
 from dino_notebooks.plots.style import (
     BLUE,
     DASHES,
@@ -75,15 +76,15 @@ def _loss(ax: Axes, series: Series, ceiling: float) -> None:
     ax.fill_between(loss.step, entropy.mean, loss.mean, color=VERMILION, alpha=0.28, linewidth=0)
     if len(series.logs) > len(loss.step):  # thinned: show what the mean hides
         ax.fill_between(loss.step, loss.low, loss.high, color=VERMILION, alpha=0.15, linewidth=0)
-    _draw(ax, entropy, BLUE, DASHES[1])
-    _draw(ax, loss, VERMILION, DASHES[0])
-    _guide(ax, ceiling, f"ln K = {ceiling:.2f}: uniform")
+    draw_line(ax, entropy, BLUE, DASHES[1])
+    draw_line(ax, loss, VERMILION, DASHES[0])
+    guide(ax, ceiling, f"ln K = {ceiling:.2f}: uniform")
     ax.axhline(0, color=RULE, linewidth=1)
     top = 1.28 * max(ceiling, float(loss.high.max()))
     ax.set_ylim(-0.02 * top, top)
     h, total = float(entropy.mean[-1]), float(loss.mean[-1])
-    _end(ax, h / 2, f"h {h:.2f}", BLUE)
-    _end(ax, max((h + total) / 2, h / 2 + 0.07 * top), f"KL {total - h:.2f}", VERMILION)
+    end_label(ax, h / 2, f"h {h:.2f}", BLUE)
+    end_label(ax, max((h + total) / 2, h / 2 + 0.07 * top), f"KL {total - h:.2f}", VERMILION)
     _stretches(ax, series)
 
 
@@ -98,24 +99,24 @@ def _stretches(ax: Axes, series: Series) -> None:
         ax.add_patch(Rectangle((left, 0.985), right - left, 0.015, color=shown.color, lw=0, transform=ax.transAxes))
         if left > 0:
             ax.axvline(start, ymax=0.86, color=RULE, linewidth=0.8, linestyle=DASHES[2])
-        long = 0.0098 * (len(shown.word) + 1)
+        long = 0.0118 * len(shown.word)
         left = min(left, 1 - long)
         row = 0 if free[0] <= left else 1
         free[row] = left + long
         place = (left + 0.005, 0.965 - 0.055 * row)
-        ax.text(*place, shown.word, transform=ax.transAxes, va="top", fontsize=8.5, color=INK, style="italic")
+        ax.text(*place, shown.word, transform=ax.transAxes, va="top", fontsize=8, color=INK, style="italic")
 
 
 def _information(ax: Axes, series: Series, out_dim: int) -> None:
     rows = series.targets()
-    ceiling, limit = math.log(min(out_dim, rows)), f"{rows} targets" if rows < out_dim else "K"
+    ceiling = math.log(min(out_dim, rows))  # a step can tell no more of its targets apart
     style_axes(ax, "Mutual information  (nats)")
     line = series.line(series.column("mutual_information"))
-    _draw(ax, line, GREEN, DASHES[0])
-    _guide(ax, ceiling, f"most possible: ln {min(out_dim, rows)} = {ceiling:.2f} ({limit})")
+    draw_line(ax, line, GREEN, DASHES[0])
+    guide(ax, ceiling, f"at most ln {min(out_dim, rows)} = {ceiling:.2f}")
     ax.axhline(0, color=RULE, linewidth=1)
     ax.set_ylim(-0.02 * ceiling, 1.22 * max(ceiling, 0.1))
-    _end(ax, float(line.mean[-1]), f"{line.mean[-1]:.2f}", GREEN)
+    end_label(ax, float(line.mean[-1]), f"{line.mean[-1]:.2f}", GREEN)
 
 
 def _prototypes(ax: Axes, series: Series, out_dim: int) -> None:
@@ -125,11 +126,11 @@ def _prototypes(ax: Axes, series: Series, out_dim: int) -> None:
     ax.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5) if out_dim < 1000 else (1,), numticks=12))
     ax.yaxis.set_major_formatter("{x:g}")  # plain digits: exponents would be set as mathematics
     ax.yaxis.set_minor_locator(NullLocator())
-    _draw(ax, line, PURPLE, DASHES[0])
-    _guide(ax, out_dim, f"K = {out_dim}")
+    draw_line(ax, line, PURPLE, DASHES[0])
+    guide(ax, out_dim, f"K = {out_dim}")
     ax.axhline(1, color=RULE, linewidth=1)
     ax.set_ylim(0.85, 1.6 * max(out_dim, 2))
-    _end(ax, float(line.mean[-1]), f"{line.mean[-1]:.0f}", PURPLE)
+    end_label(ax, float(line.mean[-1]), f"{line.mean[-1]:.0f}", PURPLE)
 
 
 def _spread(ax: Axes, series: Series, dim: int | None) -> None:
@@ -142,13 +143,13 @@ def _spread(ax: Axes, series: Series, dim: int | None) -> None:
         style_axes(ax, "Spread of the features" + (" × √D" if dim else ""))
         line, digits = series.line(series.column("feature_std") * math.sqrt(dim or 1)), 2
         ceiling = 1 if dim else None
-    _draw(ax, line, BLUE, DASHES[0])
+    draw_line(ax, line, BLUE, DASHES[0])
     if ceiling:
-        _guide(ax, ceiling, "1: all directions")
+        guide(ax, ceiling, "1: all directions")
     ax.axhline(0, color=RULE, linewidth=1)
     top = 1.22 * max(ceiling or 0, float(line.high.max()), 1e-6)
     ax.set_ylim(-0.02 * top, top)
-    _end(ax, float(line.mean[-1]), f"{line.mean[-1]:.{digits}f}", BLUE)
+    end_label(ax, float(line.mean[-1]), f"{line.mean[-1]:.{digits}f}", BLUE)
 
 
 def _knob(ax: Axes, series: Series, name: str, title: str) -> None:
@@ -162,25 +163,6 @@ def _knob(ax: Axes, series: Series, name: str, title: str) -> None:
         [low, high] if high > low else [low], labels=[f"{v:.3g}" for v in ([low, high] if high > low else [low])]
     )
     ax.set_title(title, loc="left", fontsize=8.5, color=INK, pad=2)
-
-
-def _draw(ax: Axes, line: Line, color: str, dash: Any) -> None:
-    few = len(line.step) < 30  # a run of one step is a dot
-    ax.plot(line.step, line.mean, color=color, linestyle=dash, linewidth=1.8, marker="o" if few else "", markersize=4)
-
-
-def _guide(ax: Axes, height: float, label: str) -> None:
-    """A dashed line at a height that means something, with its meaning on it."""
-    ax.axhline(height, color=INK, linewidth=1, linestyle=DASHES[1])
-    place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "ha": "right"}
-    ax.annotate(label, (1, height), (-2, 3), color=INK, fontsize=9, **place)
-
-
-def _end(ax: Axes, height: float, label: str, color: str) -> None:
-    """A label beside the end of a line: a mark in its colour, and words in ink."""
-    place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"}
-    ax.annotate("▪", (1, height), (2, 0), color=color, fontsize=9, annotation_clip=False, **place)
-    ax.annotate(label, (1, height), (9, 0), color=INK, fontsize=8.5, annotation_clip=False, **place)
 
 
 def _span(series: Series) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from matplotlib.axes import Axes
@@ -26,20 +27,22 @@ from dino_notebooks.plots.style import (
 def plot_neighbours(rows: Tensor, pictures: Pictures, queries: Sequence[int], k: int = 8) -> Plot:
     """Each query and its k nearest other pictures by cosine. rows: features (N, D) of the N pictures.
 
-    See in it: a green frame and a tick mark the same thing as the query: by another vendor (emoji), or else of the
-    same class. What is not marked shows what the network goes by instead: colour, shape, size.
+    See in it: a green frame and a tick mark the same thing as the query, as far as that is known: by another vendor
+    (emoji), or of the same class. The others show what the network goes by instead: colour, shape, size.
     """
     queries = checked_queries(queries, len(pictures))
-    places, marks = nearest(rows, queries, k), same_thing(pictures, queries)
+    if len(checked_rows(rows)) != len(pictures):
+        raise ValueError(f"{len(pictures)} pictures need {len(pictures)} rows of features, got {len(rows)}.")
+    places, marks, names = nearest(rows, queries, k), same_thing(pictures, queries), captions(pictures)
     hits = torch.stack([mark[place] for mark, place in zip(marks.same, places, strict=True)])
     heads = ["query", *(f"{i + 1}" for i in range(places.shape[1]))]
     plot, ax = new_sheet(len(queries), heads, finding(hits, marks.kind), caption=0.3)
     for row, query in enumerate(queries):
         y = row * 1.3
-        _picture(ax, pictures, query, 0, y)
+        _picture(ax, pictures, query, 0, y, names[query])
         ax.plot([0.95, 0.95], [y, y + SIDE], color=INK, linewidth=1)
         for column, place in enumerate(places[row].tolist(), start=1):
-            _picture(ax, pictures, place, column, y)
+            _picture(ax, pictures, place, column, y, names[place])
             if hits[row, column - 1]:
                 frame(ax, column, y, GREEN)
                 label = {"ha": "right", "va": "top", "fontsize": 9, "fontweight": "bold", "color": "white"}
@@ -106,9 +109,17 @@ def checked_queries(queries: Sequence[int], count: int) -> list[int]:
     return wanted
 
 
-def _picture(ax: Axes, pictures: Pictures, place: int, x: float, y: float) -> None:
+def captions(pictures: Pictures) -> list[tuple[str, str]]:
+    """For each picture its name, and its vendor, its class, or the folder it is from."""
+    split = [name.rpartition("/") for name in pictures.names]
+    if pictures.labels is None or pictures.label_names is None or vendor_rows(pictures):
+        return [(name, folder) for folder, _, name in split]
+    classes = ["" if label < 0 else pictures.label_names[label] for label in pictures.labels.tolist()]
+    return [(name, word) for (_, _, name), word in zip(split, classes, strict=True)]
+
+
+def _picture(ax: Axes, pictures: Pictures, place: int, x: float, y: float, names: tuple[str, str]) -> None:
     put(ax, pixels(pictures.images[place : place + 1])[0], x, y, smooth=True)
-    vendor, slash, name = pictures.names[place].rpartition("/")
-    write(ax, x + SIDE / 2, y + SIDE + 0.04, shortened(name or vendor), ha="center", va="top", fontsize=8)
-    if slash:
-        write(ax, x + SIDE / 2, y + SIDE + 0.16, shortened(vendor), ha="center", va="top", fontsize=7.5, style="italic")
+    below: dict[str, Any] = {"ha": "center", "va": "top"}
+    write(ax, x + SIDE / 2, y + SIDE + 0.04, shortened(names[0]), fontsize=8, **below)
+    write(ax, x + SIDE / 2, y + SIDE + 0.16, shortened(names[1]), fontsize=7.5, style="italic", **below)

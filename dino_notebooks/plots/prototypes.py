@@ -1,6 +1,10 @@
 """Which prototypes the teacher gives to which pictures: a network that tells pictures apart uses many."""
 
+from typing import Any
+
 import torch
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from dino_lite import Dino, Pictures
@@ -35,27 +39,33 @@ def plot_prototypes(won: Tensor, out_dim: int, before: Tensor | None = None) -> 
     plot = new_plot(2.8, finding(won, out_dim, before))
     ax = plot.add_subplot()
     style_axes(ax, "Pictures for which each prototype wins")
-    even, shown = len(won) / out_dim, min(out_dim, len(won))
-    counts = ranked(won, out_dim)[:shown]
-    rank, top = range(1, shown + 1), float(counts[0])
-    ax.fill_between(rank, counts, step="mid", color=PURPLE, alpha=0.3, linewidth=0)
-    ax.step(rank, counts, where="mid", color=PURPLE, linewidth=1.6, label="trained")
+    even, shown = max(1.0, len(won) / out_dim), min(out_dim, len(won))
+    top = _stairs(ax, ranked(won, out_dim), color=PURPLE, linewidth=1.6, label="trained")
     if before is not None:
-        untrained = ranked(before, out_dim)[:shown]
-        ax.step(rank, untrained, where="mid", color=INK, linewidth=1.5, linestyle=DASHES[2], label="before training")
-        top = max(top, float(untrained[0]))
-    label = f"even use: {even:.3g} pictures each"
-    ax.axhline(even, color=INK, linewidth=1, linestyle=DASHES[1], label=label)
+        look = {"color": INK, "linewidth": 1.5, "linestyle": DASHES[2], "label": "before training"}
+        top = max(top, _stairs(ax, ranked(before, out_dim), **look))
+    ax.axhline(even, color=INK, linewidth=1, linestyle=DASHES[1], label=f"even use: {even:.3g} each")
     ax.axhline(0, color=RULE, linewidth=1)
-    ax.legend(frameon=False, labelcolor=INK, fontsize=8.5, loc="upper right")
+    ax.legend(frameon=False, labelcolor=INK, fontsize=9, loc="upper right")
     ax.set_yscale("symlog", linthresh=max(2.0, even), base=10)
     ax.set_ylim(0, 1.5 * top)
-    ax.set_yticks([tick for tick in (0, 1, 10, 100, 1000, 10000) if tick <= top])
+    ax.set_yticks([tick for tick in (0, 1, 10, 100, 1000, 10000) if tick <= top and not (tick == 1 and even > 5)])
     ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.minorticks_off()
     ax.set_xlim(0.5, shown + 0.5)
+    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     ax.set_xlabel("prototypes by rank")
     return plot
+
+
+def _stairs(ax: Axes, counts: Tensor, **look: Any) -> float:
+    """A step for each prototype that wins at all, filled below when it is a full line; returns the highest."""
+    used = int((counts > 0).sum())
+    rank, height = [0.5, *range(1, used + 2)], [float(x) for x in (counts[0], *counts[:used], 0)]
+    ax.step(rank, height, where="mid", **look)
+    if "linestyle" not in look:
+        ax.fill_between(rank, height, step="mid", color=look["color"], alpha=0.3, linewidth=0)
+    return height[0]
 
 
 def ranked(won: Tensor, out_dim: int) -> Tensor:

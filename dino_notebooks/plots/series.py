@@ -10,7 +10,7 @@ import numpy as np
 from dino_lite import StepLog
 
 BINS = 300  # points a line: more than the pixels of a panel can tell apart
-WINDOWS = 12  # stretches of a run that get one diagnosis each: as many words as fit side by side
+WINDOWS = 10  # stretches of a run that get one diagnosis each: as many words as fit side by side
 NEEDED = ("step", "loss", "entropy", "kl", "marginal_entropy", "mutual_information", "effective_prototypes")
 
 
@@ -59,7 +59,7 @@ class Series:
         return 2 * max(1, round(first.get("seconds", 0) * first.get("images_per_second", 0)))
 
     def stretches(self) -> list[tuple[float, float, str]]:
-        """(first step, last step, diagnosis) of each stretch of the run, by the majority in a twelfth of it."""
+        """(first step, last step, diagnosis) of each stretch of the run, by the majority in a tenth of it."""
         parts = np.array_split(np.arange(len(self.logs)), min(WINDOWS, len(self.logs)))
         words = [[str(self.logs[i].get("diagnosis", "unknown")) for i in part] for part in parts]
         named = [(max(word, key=word.count), part) for word, part in zip(words, parts, strict=True)]

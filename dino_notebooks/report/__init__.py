@@ -53,8 +53,8 @@ def page(run: Evidence) -> str:
         verdict=escape(words.title),
         color=words.color,
         meaning=escape(words.meaning),
-        worth=escape(scores.headline(run.summary)) if run.summary else "Not scored yet: the run did not finish.",
-        reason=escape(f"Measured in the last step: {reason}"),
+        worth=escape(scores.headline(run.summary)) if run.summary else "Not scored yet.",
+        reason=escape(f"Last step: {reason}"),
         facts="".join(
             f"<div{' class=wide' if len(v) > 24 else ''}><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>"
             for k, v in facts(run).items()
@@ -64,7 +64,7 @@ def page(run: Evidence) -> str:
             f'<section id="{s.anchor}"><h2>{escape(s.title)}</h2>\n{s.body}</section>' for s in sections
         ),
         footer=escape(
-            f"Written by dino-notebooks from the run folder {run.folder.resolve().name}. It loads nothing from elsewhere."
+            f"Written by dino-notebooks from the run folder {run.folder.resolve().name}; it loads nothing else."
         ),
     )
 
@@ -79,7 +79,9 @@ def facts(run: Evidence) -> dict[str, str]:
     """The run in a few words each."""
     config, summary, dino = run.config, run.summary or {}, run.dino
     planned, then = run.facts["steps"], run.facts["pictures"]
-    shape = f"ViT, {config.dim} wide, {config.depth} deep, {config.heads} heads, {config.patch_size}\N{NO-BREAK SPACE}px patches"
+    patches = f"{config.patch_size}\N{NO-BREAK SPACE}px patches"
+    shape = f"ViT, {config.dim} wide, {config.depth} deep, {config.heads} heads, {patches}"
+    network = shape if config.backbone == "vit" else config.backbone
     weights = sum(p.numel() for p in dino.teacher.parameters()) / 1e6
     speed = statistics.median(float(log["images_per_second"]) for log in run.logs)
     wall = summary.get("wall_seconds", sum(float(log["seconds"]) for log in run.logs))
@@ -87,7 +89,7 @@ def facts(run: Evidence) -> dict[str, str]:
     local = f" and {config.n_local} of {config.local_size} px" if config.n_local else ""
     found = {
         "Preset": preset(config),
-        "Network": f"{shape if config.backbone == 'vit' else config.backbone}, {weights:.2f} M weights with the head",
+        "Network": f"{network}, {weights:.2f} M weights with the head",
         "Pictures": f"{run.total} at {config.picture_size} px" + (f", {then} in training" if then != run.total else ""),
         "Views of each": f"2 of {config.global_size} px{local}",
         "Prototypes (K)": str(config.out_dim),

@@ -18,6 +18,7 @@ from dino_notebooks.plots import winners
 
 MOST = 3400  # pictures that are embedded: all emoji; UMAP takes longer than linearly
 MOST_LARGE = 1000  # when a view is larger than 64 px, so that a ViT-S still embeds them in a minute or so
+NEEDED = {"step", "loss", "diagnosis", "reason", "knobs", "seconds", "images_per_second"}  # in every log
 QUERIES, LOOKS = 8, 6  # pictures whose neighbours, and whose attention, are shown
 
 
@@ -113,7 +114,7 @@ def read_logs(folder: RunFolder) -> list[dict[str, Any]]:
         logs = folder.logs()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{folder.metrics} can't be read ({error}).") from error
-    if not all(isinstance(log, dict) and {"step", "diagnosis", "reason", "knobs"} <= log.keys() for log in logs):
+    if not all(isinstance(log, dict) and log.keys() >= NEEDED for log in logs):
         raise ValueError(f"{folder.metrics} holds lines that are not a step of dino_lite: use another copy of it.")
     return logs
 

@@ -1,9 +1,9 @@
 """A small drawing for each diagnosis: what its targets look like, as bars over prototypes."""
 
 BARS = {
-    "uniform": (11, 11, 11, 11, 11),  # all alike
-    "dominant": (3, 3, 34, 3, 3),  # one takes all
-    "not_learning": (13, 17, 12, 18, 14),  # no clear favourite
+    "uniform": (22, 22, 22, 22, 22),  # all alike
+    "dominant": (4, 4, 42, 4, 4),  # one takes all
+    "not_learning": (20, 30, 16, 34, 24),  # no clear favourite
 }
 
 

@@ -14,7 +14,6 @@ NAMES = {
     "knn": ("k-NN", "held-out pictures whose class the 20 nearest others vote for"),
     "linear": ("Linear probe", "the same by a linear classifier on the frozen features"),
     "knn_sub": ("k-NN, fine classes", "the same with the finer classes"),
-    "linear_sub": ("Linear probe, fine classes", "the same with the finer classes"),
     "retrieval": ("Retrieval", "drawings whose nearest one by another vendor shows the same thing"),
     "attention_iou_best": (
         "Attention IoU, best head",
@@ -87,10 +86,11 @@ def table(summary: dict[str, Any]) -> str:
     body = []
     for name in known:
         cells = "".join(_cells(name, scores) for scores in by_background.values())
-        note = f"<small>{escape(NAMES[name][1])}</small>" if name in NAMES else ""
+        note = f"<small>{escape(NAMES.get(name, ('', ''))[1])}</small>"
         body.append(f'<tr><th scope="row">{escape(title(name))}{note}</th>{cells}</tr>')
     head = f"<tr><th rowspan=2>score, 0 to 1</th>{top}</tr><tr>{columns * len(by_background)}</tr>"
-    return f'<div class="table"><table class="scores"><thead>{head}</thead><tbody>{"".join(body)}</tbody></table></div>{KEY}'
+    rows = f"<thead>{head}</thead><tbody>{''.join(body)}</tbody>"
+    return f'<div class="table"><table class="scores">{rows}</table></div>{KEY}'
 
 
 def _cells(name: str, scores: dict[str, Scores]) -> str:

@@ -59,11 +59,12 @@ def figure(draw: Callable[[], Plot], plotter: Callable[..., Plot], name: str) ->
 def worth(run: Evidence) -> Section:
     """The scores beside their floors."""
     if run.summary is None:
-        text = (
-            f"There are no scores: the run stopped after step {run.dino.step} of {run.facts['steps']}. "
-            f"python -m dino_lite train --resume --out {run.folder} finishes it and scores it."
+        finished = run.dino.step >= run.facts["steps"]
+        command = f"evaluate {run.folder} prints them" if finished else f"train --resume --out {run.folder} goes on"
+        state = "has not been scored" if finished else f"stopped after step {run.dino.step} of {run.facts['steps']}"
+        return Section(
+            "scores", "What it is worth", note(f"No scores: the run {state}. python -m dino_lite {command}.")
         )
-        return Section("scores", "What it is worth", note(text))
     told = (
         "A score means little alone. Beside it stand its two floors: the same network before its first step, and raw "
         "pixels without any network. What is below them was not learnt. Differences up to "
@@ -71,7 +72,9 @@ def worth(run: Evidence) -> Section:
     )
     body = f"<p><strong>{escape(scores.headline(run.summary))}</strong> {told}</p>"
     if run.summary["step"] != run.dino.step:
-        body += note(f"These scores are from step {run.summary['step']}; the network below is from step {run.dino.step}.")
+        body += note(
+            f"These scores are from step {run.summary['step']}; the network below is from step {run.dino.step}."
+        )
     found = scores.backgrounds(run.summary)[run.summary["background"]]
     lines = [
         f'<li class="{scores.standing(name, found)}">{escape(scores.sentence(name, found))}</li>'
@@ -153,7 +156,7 @@ def settings_table(run: Evidence) -> Section:
 def credits(run: Evidence) -> Section:
     """Whose pictures these are."""
     if run.facts["data"] != "emoji":
-        text = "This page contains pictures of the data set: see what its licence, or its people, allow before you share it."
+        text = "This page shows pictures of the data set: see what their licence and people allow before you share it."
         return Section("credits", "The pictures", f"<p>{text}</p>")
     source = (BUNDLED / "LICENSES.md").read_text(encoding="utf-8").splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in source if line.startswith("| `")]

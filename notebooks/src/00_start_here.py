@@ -124,6 +124,8 @@ for log in logs[:: max(1, count // 5)] + logs[-1:]:
 print(f"Diagnosis at the end: {logs[-1].diagnosis}")
 
 # %% [markdown]
+# At the first step it is high as well: random weights do tell pictures apart, by their ground. So what is it about now?
+#
 # ## After training
 #
 # The same pictures on the same colours. We ask the teacher: an average over many steps is steadier than the student of the last one.
@@ -161,7 +163,8 @@ same = config.student_temp
 blunt = dataclasses.replace(config, teacher_temp=same, warmup_teacher_temp=same)
 short = steps(150)
 blunt_logs = watch(dino_lite.train(blunt, pictures, steps=short), short, K)
-print(f"Information: {logs[-1].mutual_information:.2f} before, {blunt_logs[-1].mutual_information:.2f} now")
+for name, run in {"sharp": logs, "blunt": blunt_logs}.items():
+    print(f"{name}: a target tells {run[-1].mutual_information:.2f} nats about its picture")
 
 # %% [markdown]
 # ## What you now know

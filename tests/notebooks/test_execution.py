@@ -5,7 +5,6 @@ Run: pytest tests/notebooks/test_execution.py
 """
 
 from pathlib import Path
-from typing import Any
 
 import nbclient
 import nbformat
@@ -17,8 +16,8 @@ CELL_SECONDS = 120
 
 
 def execute(path: Path) -> nbformat.NotebookNode:
-    """The notebook with its outputs; nbclient's error names the cell that failed."""
-    notebook = nbformat.read(path, as_version=4)
+    """The notebook with its outputs in fast mode; nbclient's error names the cell that failed."""
+    notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
     client = nbclient.NotebookClient(
         notebook,
         timeout=CELL_SECONDS,
@@ -26,7 +25,9 @@ def execute(path: Path) -> nbformat.NotebookNode:
         store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
     )
-    return client.execute()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DINO_NB_FAST", "1")
+        return client.execute()
 
 
 def outputs(notebook: nbformat.NotebookNode, mime: str) -> list[str]:
@@ -36,19 +37,23 @@ def outputs(notebook: nbformat.NotebookNode, mime: str) -> list[str]:
 
 
 @pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
-def executed(request: pytest.FixtureRequest) -> nbformat.NotebookNode:
-    """One notebook, executed once for all tests of this file."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DINO_NB_FAST", "1")
-        return execute(request.param)
+def path(request: pytest.FixtureRequest) -> Path:
+    """One notebook after the other."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def executed(path: Path) -> nbformat.NotebookNode:
+    """The notebook, executed once for all tests of this file."""
+    return execute(path)
 
 
 @pytest.mark.slow
 def test_runs_without_complaints(executed: nbformat.NotebookNode) -> None:
     """No error, and nothing on standard error: a warning would be the first thing that a reader sees."""
-    streams: list[Any] = [output for cell in executed.cells for output in cell.get("outputs", [])]
-    assert not [output for output in streams if output.output_type == "error"]
-    assert not [output.text for output in streams if output.get("name") == "stderr"]
+    found = [output for cell in executed.cells for output in cell.get("outputs", [])]
+    assert not [output for output in found if output.output_type == "error"]
+    assert not [output.text for output in found if output.get("name") == "stderr"]
 
 
 @pytest.mark.slow
@@ -62,3 +67,14 @@ def test_the_live_picture_ends_as_plain_html(executed: nbformat.NotebookNode) ->
 @pytest.mark.slow
 def test_pictures_are_drawn(executed: nbformat.NotebookNode) -> None:
     assert len(outputs(executed, "image/png")) >= 3
+
+
+@pytest.mark.slow
+def test_twice_gives_the_same(executed: nbformat.NotebookNode, path: Path) -> None:
+    """Every printed number and every pixel; the live picture tells the time, so that one may differ."""
+    again = execute(path)
+    for first, second in zip(executed.cells, again.cells, strict=True):
+        assert [output.get("text") for output in first.get("outputs", [])] == [
+            output.get("text") for output in second.get("outputs", [])
+        ]
+    assert outputs(executed, "image/png") == outputs(again, "image/png")
