@@ -89,6 +89,7 @@ def train_command(options: argparse.Namespace) -> int:
     wall, first = time.perf_counter() - before, rank() == 0
     stop_processes()  # what follows is for one of them
     if first:
+        say("Scoring what it has learnt, beside its floors ...")
         summary = summarize(folder, dino, pictures, wall)
         folder.write("summary.json", json.dumps(summary, indent=2) + "\n")
         say(table(summary))

@@ -84,10 +84,11 @@ class Diagnosis:
     reason: str
 
 
-UNIFORM_ENTROPY = 0.93  # of ln K: targets at least this flat count as uniform
-NO_INFORMATION = 0.06  # of the limit: targets that tell this little are the same for all pictures
-NO_DIVERGENCE = 0.05  # nats: a student this close to its targets has nothing left to learn from them
-FEW_PROTOTYPES = 0.06  # of min(K, rows): with fewer in use, some dimensions dominate
+NO_INFORMATION = 0.1  # of the limit: targets that tell this little are the same for all pictures
+UNIFORM_ENTROPY = 0.9  # of ln K: targets at least this flat count as uniform
+FEW_PROTOTYPES = 0.08  # of min(K, rows): with fewer in use, some dimensions dominate, whatever targets tell
+SOME_PROTOTYPES = 0.5  # of min(K, rows): the same target for all pictures, on fewer than these, is dominated too
+NO_DIVERGENCE = 0.15  # nats: a student this close to the one target of all pictures has nothing left to learn
 ENOUGH_INFORMATION = 0.25  # of the limit: from here on targets tell pictures apart
 
 
@@ -107,11 +108,9 @@ def diagnose(entropy: float, kl: float, marginal_entropy: float, out_dim: int, r
         )
     if used < max(2.0, FEW_PROTOTYPES * min(out_dim, rows)):
         return Diagnosis("dominant", f"Only about {used:.1f} of {out_dim} prototypes are ever asked for; {tells}.")
-    if same and kl < NO_DIVERGENCE:
+    if same and (used < SOME_PROTOTYPES * min(out_dim, rows) or kl < NO_DIVERGENCE):
         return Diagnosis(
-            "dominant",
-            f"Every picture gets the same target, on about {used:.0f} of {out_dim} prototypes, and the student already "
-            f"gives it (KL {kl:.2f}); {tells}.",
+            "dominant", f"Every picture gets the same target, on about {used:.0f} of {out_dim} prototypes; {tells}."
         )
     if information < ENOUGH_INFORMATION * limit:
         return Diagnosis("not_learning", f"Not learning yet, or not any more: {tells}, and no collapse shows.")

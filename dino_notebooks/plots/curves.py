@@ -99,9 +99,9 @@ def _stretches(ax: Axes, series: Series) -> None:
         ax.add_patch(Rectangle((left, 0.985), right - left, 0.015, color=shown.color, lw=0, transform=ax.transAxes))
         if left > 0:
             ax.axvline(start, ymax=0.86, color=RULE, linewidth=0.8, linestyle=DASHES[2])
-        long = 0.0118 * len(shown.word)
-        left = min(left, 1 - long)
-        row = 0 if free[0] <= left else 1
+        long = 0.006 + 0.0118 * len(shown.word)
+        row = 0 if free[0] <= min(left, 1 - long) else 1
+        left = max(min(left, 1 - long), free[row])
         free[row] = left + long
         place = (left + 0.005, 0.965 - 0.055 * row)
         ax.text(*place, shown.word, transform=ax.transAxes, va="top", fontsize=8, color=INK, style="italic")

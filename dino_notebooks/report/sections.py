@@ -56,6 +56,11 @@ def figure(draw: Callable[[], Plot], plotter: Callable[..., Plot], name: str) ->
     return f"<figure><figcaption>{caption}</figcaption>{inline_svg(plot, name)}</figure>{finding(plot.finding)}"
 
 
+def drawn(body: str) -> bool:
+    """Whether `figure` gave a figure and not a sentence."""
+    return body.startswith("<figure>")
+
+
 def worth(run: Evidence) -> Section:
     """The scores beside their floors."""
     if run.summary is None:
@@ -113,7 +118,7 @@ def neighbours(run: Evidence) -> Section:
     queries = run.queries(QUERIES)
     body = figure(lambda: plot_neighbours(run.rows, run.pictures, queries), plot_neighbours, "neighbours")
     marks = same_thing(run.pictures, queries)
-    if marks.kind and len(run.pictures) > 1:
+    if marks.kind and drawn(body):
         told = []
         for name, rows in run.floors.items():
             places = nearest(rows, queries)
@@ -128,8 +133,8 @@ def attention(run: Evidence) -> Section:
     """The attention maps, with the IoU of the untrained network."""
     indices = run.queries(LOOKS)
     body = figure(lambda: plot_attention(run.dino.teacher, run.pictures, indices), plot_attention, "attention")
-    before = look_at(run.untrained.teacher, run.pictures, indices)
-    if before.iou is not None and before.mean_iou is not None:
+    before = look_at(run.untrained.teacher, run.pictures, indices) if drawn(body) else None
+    if before and before.iou is not None and before.mean_iou is not None:
         best, mean = float(before.iou.amax(1).mean()), float(before.mean_iou.mean())
         text = f"On the same pictures the untrained network has an IoU of {best:.2f} (best head), {mean:.2f} (mean)."
         body += finding(text)

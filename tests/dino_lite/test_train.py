@@ -509,20 +509,20 @@ def test_timm_backbone(tmp_path: Path) -> None:
     assert same(weights(other), expected[1])
 
 
-@pytest.mark.xfail(reason="reported with a patch for network.py")
 def test_timm_backbone_with_stochastic_depth_can_be_repeated() -> None:
-    """timm's own draws from torch's global generator, which no checkpoint knows."""
+    """timm's own would draw from torch's global generator, which no checkpoint knows."""
     config, before = dataclasses.replace(TIMM, drop_path=0.5), torch.get_rng_state()
     first, again = (run(Dino(config, seed=1, device="cpu"), 1) for _ in range(2))
     assert first == again
     assert torch.equal(before, torch.get_rng_state())
 
 
-@pytest.mark.xfail(reason="reported with a patch for network.py")
-def test_timm_backbone_with_other_patches() -> None:
-    """One sentence when the config's patch size is not the network's, before any step."""
-    with pytest.raises(ValueError, match="patch_size"):
-        Dino(dataclasses.replace(TIMM, patch_size=8), device="cpu")
+@pytest.mark.parametrize("sizes", [dict(global_size=40), dict(local_size=8)])
+def test_timm_backbone_with_other_patches(sizes: dict[str, int]) -> None:
+    """One sentence, before any step, when a view is no multiple of the network's own patches."""
+    config = dataclasses.replace(TIMM, patch_size=8, **sizes)
+    with pytest.raises(ValueError, match="vit_tiny_patch16_224 has patches of 16 px"):
+        Dino(config, device="cpu")
 
 
 def test_bf16_on_the_cpu() -> None:
