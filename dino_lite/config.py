@@ -66,7 +66,7 @@ class DinoConfig:
     clip_grad: float = 3.0  # largest L2 norm of one parameter's gradient; 0 = no clipping
     freeze_last_layer_share: float = 0.01  # paper: 1 of 100 epochs
     precision: str = "auto"  # "auto": bf16 on CUDA, fp32 elsewhere; or "bf16", "fp32"
-    compile: bool = False  # torch.compile student and teacher
+    compile: bool = False  # torch.compile student and teacher; drop path then draws from torch's global generator
 
     @property
     def peak_lr(self) -> float:

@@ -3,32 +3,42 @@
 Shapes: (...) lines, each with its own crop or blur; lines of `size_in` px in, `size_out` px out.
 """
 
+import math
+from functools import cache
+
 import torch
 from torch import Tensor
 
 BLUR_RADIUS = 6  # px on each side: three times the largest sigma of the paper
 
 
-def resize_matrix(start: Tensor, length: Tensor, size_in: int, size_out: int) -> Tensor:
-    """Matrices (..., size_out, size_in) that crop [start, start + length) of a line and resize it.
+def resize_matrix(start: Tensor, length: Tensor, size_in: int, size_out: int, flip: Tensor | None = None) -> Tensor:
+    """Matrices (..., size_out, size_in) that crop [start, start + length) of a line, resize it and maybe flip it.
 
-    start, length: (...) px. Antialiased cubic weights as in PIL and torchvision (a = -0.5): an output pixel sees
-    two input pixels to each side, or two *output* pixels' worth of them when the line shrinks. Rows sum to 1.
+    start, length: (...) px. flip: (...) bool. Antialiased cubic weights as in PIL and torchvision (a = -0.5): an
+    output pixel sees two input pixels to each side, or two *output* pixels' worth of them when the line shrinks.
+    Rows sum to 1.
     """
     start, length = start[..., None, None], length[..., None, None]
     scale = length / size_out
-    pixel = torch.arange(size_in, device=start.device) + 0.5 - start  # (..., 1, in): places relative to the crop
-    center = (torch.arange(size_out, device=start.device)[:, None] + 0.5) * scale
-    weights = cubic((pixel - center) / scale.clamp_min(1.0))
-    weights = weights * ((pixel > 0) & (pixel < length))
-    return weights / weights.sum(-1, keepdim=True)
+    center = (torch.arange(size_out, device=start.device)[:, None] + 0.5) * scale  # (..., out, 1), in the crop
+    if flip is not None:
+        center = torch.lerp(center, length - center, flip[..., None, None].to(center.dtype))
+    stretch = scale.clamp_min(1.0)
+    taps = min(size_in, 2 * math.ceil(2 * max(1.0, size_in / size_out)) + 1)  # as many as any crop needs
+    first = (start + center - 2 * stretch).floor_().clamp_(0, size_in - taps)
+    reads = first + torch.arange(taps, device=start.device)  # (..., out, taps): which input pixels
+    place = reads - (start - 0.5)  # their middles, in the crop
+    weights = cubic((place - center).div_(stretch)).mul_((place > 0).logical_and_(place < length))
+    weights.div_(weights.sum(-1, keepdim=True))
+    return weights.new_zeros(*reads.shape[:-1], size_in).scatter_(-1, reads.long(), weights)
 
 
 def cubic(x: Tensor) -> Tensor:
     """The cubic convolution kernel with a = -0.5, zero beyond |x| = 2 (Keys 1981), without branches."""
-    x = x.abs()
-    u, v = (2 - x).clamp_min_(0), (1 - x).clamp_min_(0)
-    return 0.5 * u * u * (u - 1) + v * v * (1 - 2 * v)
+    u = (2 - x.abs()).clamp_min_(0)
+    v = (u - 1).clamp_min_(0)  # u³/2 - u²/2 further than one pixel away, and v² - 2v³ more within one
+    return torch.mul(u, u).mul_(u - 1).mul_(0.5).addcmul_(v * v, 1 - 2 * v)
 
 
 def blur_matrix(sigma: Tensor, size: int) -> Tensor:
@@ -36,11 +46,17 @@ def blur_matrix(sigma: Tensor, size: int) -> Tensor:
     offsets = torch.arange(-BLUR_RADIUS, BLUR_RADIUS + 1, device=sigma.device)
     taps = torch.exp(-0.5 * (offsets / sigma[..., None].clamp_min(0.01)) ** 2)  # 0.01 px: exactly sharp
     taps = taps / taps.sum(-1, keepdim=True)
-    line = torch.arange(size, device=sigma.device)
-    reads = (line[:, None] + offsets) % max(1, 2 * size - 2)  # (size, taps): which pixel each tap reads ...
-    reads = torch.minimum(reads, 2 * size - 2 - reads)  # ... mirrored at both ends, as often as it takes
-    hits = (reads[..., None] == line).to(taps.dtype)  # (size, taps, size)
-    return torch.einsum("...t,itj->...ij", taps, hits)
+    return (taps @ _tap_places(size, sigma.device).flatten(1)).unflatten(-1, (size, size))
+
+
+@cache
+def _tap_places(size: int, device: torch.device) -> Tensor:
+    """(taps, size, size): 1.0 at [t, i, j] where tap t of output pixel i reads input pixel j, mirrored at the ends."""
+    line = torch.arange(size, device=device)
+    offsets = torch.arange(-BLUR_RADIUS, BLUR_RADIUS + 1, device=device)
+    reads = (offsets[:, None] + line) % max(1, 2 * size - 2)
+    reads = torch.minimum(reads, 2 * size - 2 - reads)  # as often as it takes
+    return (reads[..., None] == line).float()
 
 
 def resize(x: Tensor, size: int) -> Tensor:

@@ -19,6 +19,7 @@ from dino_lite import colors
 from dino_lite.config import DinoConfig
 from dino_lite.resample import blur_matrix, resize_matrix
 
+CACHE = 2**18  # numbers that a CPU works on at a time, so that they stay in its cache
 NEUTRAL = (1.0, 1.0, 1.0, 0.0)  # the brightness, contrast, saturation and hue that change nothing
 
 
@@ -93,11 +94,8 @@ def apply_views(images: Tensor, config: DinoConfig, globals_: ViewParams, locals
         raise ValueError(
             f"Views are made of uint8 pictures (B, 3 or 4, H, W), got {images.dtype} {tuple(images.shape)}."
         )
-    pictures = images.float() / 255
-    if pictures.shape[1] == 4:  # premultiplied alpha: resampling then mixes colours by how much of them is there
-        pictures = torch.cat([pictures[:, :3] * pictures[:, 3:], pictures[:, 3:]], dim=1)
-    global_views = _apply(pictures, globals_, config.global_size)
-    local_views = _apply(pictures, locals_, config.local_size) if config.n_local else None
+    global_views = _apply(images, globals_, config.global_size)
+    local_views = _apply(images, locals_, config.local_size) if config.n_local else None
     return Views(global_views, local_views)
 
 
@@ -152,28 +150,45 @@ def random_boxes(chance: Tensor, hw: tuple[int, int], scale: tuple[float, float]
     return torch.where(fits.any(dim=-1, keepdim=True), box, last)
 
 
-def _apply(pictures: Tensor, drawn: ViewParams, size: int) -> Tensor:
-    """Premultiplied pictures (B, C, H, W), 0 to 1 → normalised views (V, B, 3, size, size).
+def _apply(images: Tensor, drawn: ViewParams, size: int) -> Tensor:
+    """uint8 pictures (B, C, H, W) → normalised views (V, B, 3, size, size); on a CPU a few pictures at a time."""
+    views, batch = drawn.flip.shape
+    count = 1 if images.device.type != "cpu" else math.ceil(views * batch * 3 * size * size / CACHE)
+    few = math.ceil(batch / min(count, batch))
+    parts = [slice(i, i + few) for i in range(0, batch, few)]
+    return torch.cat([_apply_to(images[part], drawn.rows(part), size) for part in parts], dim=1)
 
-    What nobody drew is skipped; that is asked of `drawn`, on the CPU, so that nothing waits for a GPU.
-    """
-    p = drawn.to(pictures.device)
+
+def _apply_to(images: Tensor, drawn: ViewParams, size: int) -> Tensor:
+    p = drawn.to(images.device)
+    x = _crop(images, p, size).clamp_(0, 1)  # cubic resampling overshoots at edges
+    x = colors.jitter(x, p.factors, [i for i in p.order if (drawn.factors[..., i] != NEUTRAL[i]).any()]).flatten(0, 1)
+    _change(x, drawn.color < 1, lambda some, rows: colors.grey(some).expand_as(some))
+    _change(x, drawn.sigma > 0, lambda some, rows: _blur(some, p.sigma.flatten()[rows]))
+    _change(x, drawn.solarize > 0, lambda some, rows: colors.solarize(some, p.solarize.flatten()[rows]))
+    return colors.normalize(x).unflatten(0, drawn.flip.shape)
+
+
+def _change(x: Tensor, chosen: Tensor, operation: Callable[[Tensor, Tensor], Tensor]) -> None:
+    """Applies an operation to the chosen ones of N pictures, in place. `chosen` is on the CPU: no GPU is waited for."""
+    rows = chosen.flatten().nonzero().squeeze(1).to(x.device, non_blocking=True)
+    if len(rows):
+        x.index_copy_(0, rows, operation(x[rows], rows))
+
+
+def _crop(images: Tensor, p: ViewParams, size: int) -> Tensor:
+    """uint8 pictures (B, C, H, W) → crops (V, B, 3, size, size), flipped, alpha on its background."""
+    pictures = images.float().div_(255)
+    if pictures.shape[1] == 4:  # premultiplied alpha: resampling then mixes colours by how much of them is there
+        pictures[:, :3] *= pictures[:, 3:]
     top, left, h, w = p.box.unbind(-1)
-    rows = resize_matrix(top, h, pictures.shape[-2], size)
-    columns = resize_matrix(left, w, pictures.shape[-1], size)
-    columns = torch.where(p.flip[..., None, None], columns.flip(-2), columns)
-    x = torch.einsum("bchw,vbjw->vbchj", pictures, columns)
-    x = torch.einsum("vbih,vbchj->vbcij", rows, x)
-    if x.shape[2] == 4:
-        x = x[:, :, :3] + (1 - x[:, :, 3:]) * p.background[..., None, None]
-    x = x.clamp(0, 1)  # cubic resampling overshoots at edges
-    x = colors.jitter(x, p.factors, [i for i in p.order if (drawn.factors[..., i] != NEUTRAL[i]).any()])
-    if (drawn.color < 1).any():
-        x = colors.saturation(x, p.color)
-    if drawn.sigma.any():
-        blur = blur_matrix(p.sigma, size)
-        x = torch.einsum("vbih,vbchw->vbciw", blur, x)
-        x = torch.einsum("vbciw,vbjw->vbcij", x, blur)
-    if drawn.solarize.any():
-        x = colors.solarize(x, p.solarize)
-    return colors.normalize(x)
+    rows = resize_matrix(top, h, images.shape[-2], size)
+    columns = resize_matrix(left, w, images.shape[-1], size, p.flip)
+    x = (pictures.flatten(1, 2) @ columns.mT).unflatten(2, pictures.shape[1:3])  # (V, B, C, H, size)
+    x = rows.unsqueeze(2) @ x
+    return x if x.shape[2] == 3 else torch.addcmul(x[:, :, :3], 1 - x[:, :, 3:], p.background[..., None, None])
+
+
+def _blur(x: Tensor, sigma: Tensor) -> Tensor:
+    blur = blur_matrix(sigma, x.shape[-1])
+    return blur.unsqueeze(1) @ x @ blur.mT.unsqueeze(1)

@@ -74,7 +74,9 @@ class DropPath(nn.Module):
         if not self.training or self.drop_prob == 0:
             return x
         keep = 1 - self.drop_prob
-        chance = torch.rand(len(x), 1, 1, device=x.device, generator=self.generator)
+        # torch.compile cannot trace a generator and would break the graph here: compiled, torch's own is used
+        generator = None if torch.compiler.is_compiling() else self.generator
+        chance = torch.rand(len(x), 1, 1, device=x.device, generator=generator)
         return x * (chance < keep).to(x.dtype) / max(keep, 1e-9)
 
 

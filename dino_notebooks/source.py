@@ -64,4 +64,5 @@ def _shown(file: str) -> str:
     path = Path(file)
     if file.startswith("<") or "ipykernel_" in file:
         return "this notebook"
-    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
+    ours = path.is_relative_to(ROOT) and "site-packages" not in path.relative_to(ROOT).parts  # .venv may lie in ROOT
+    return path.relative_to(ROOT).as_posix() if ours else path.name

@@ -158,17 +158,18 @@ class SlowDino:
 def test_five_steps_equal_algorithm_1(config: DinoConfig) -> None:
     """Loss, centre, teacher, student and their outputs after each of 5 steps; knobs move, two steps are frozen."""
     dino = Dino(config, seed=3, device="cpu")
+    atol = 1e-4 if config.head_bn else 1e-5  # Adam makes whole steps of batch norm's gradients that are nearly zero
     slow, begin, look = SlowDino(dino), visible(dino.student), torch.randn(1, 6, 3, 16, 16)
     for step in range(5):
         images = pictures(seed=step)
         knobs = KNOBS | dict(lr=0.001 * (step + 1), freeze_last_layer=step < 2, teacher_temp=0.05 + 0.02 * step)
         log, loss = dino.train_step(images, **knobs), slow.train_step(images, knobs)
         assert log.step == step
-        assert log.loss == pytest.approx(loss, abs=1e-5)
-        torch.testing.assert_close(dino.center, slow.center, rtol=0, atol=1e-5)
+        assert log.loss == pytest.approx(loss, abs=atol)
+        torch.testing.assert_close(dino.center, slow.center, rtol=0, atol=atol)
         for ours, theirs in ((dino.student, slow.student), (dino.teacher, slow.teacher)):
-            assert_close(visible(ours), visible(theirs))
-            torch.testing.assert_close(ours(look)[0], theirs(look)[0], rtol=0, atol=1e-5)
+            assert_close(visible(ours), visible(theirs), atol)
+            torch.testing.assert_close(ours(look)[0], theirs(look)[0], rtol=0, atol=atol)
     assert dino.center.abs().max() > 0.01  # a centre that stayed at zero would compare nothing
     frozen = "head.last_layer.parametrizations.weight.original0"
     still = {name for name, p in visible(dino.student).items() if torch.equal(p, begin[name])}
