@@ -29,15 +29,16 @@ def main(large: bool = False, folder: Path = Path("../peers"), rounds: int = 5) 
     """Measure and print; ratios are to facebookresearch/dino."""
     config = large_config() if large else small_config()
     images = made_up_pictures(config.batch_size, config.picture_size)
-    contenders = {}
-    for name, build in {
+    builders = {
         "facebookresearch/dino": peers.official,
         "lightly": peers.lightly,
         "vit-pytorch": peers.lucidrains,
         "dino_lite": peers.ours,
-        "dino_lite, compiled": peers.ours_compiled,
-        "dino_lite, bf16": peers.ours_bf16,
-    }.items():
+    }
+    if not large:
+        builders |= {"dino_lite, compiled": peers.ours_compiled, "dino_lite, bf16": peers.ours_bf16}
+    contenders = {}
+    for name, build in builders.items():
         try:
             contenders[name] = build(config, images, folder)
         except ImportError as error:

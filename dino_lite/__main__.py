@@ -27,6 +27,8 @@ PRESETS = {"lab": DinoConfig.lab, "small": DinoConfig.small, "paper_vit_s16": Di
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when it worked, 1 when the run died, 2 for a bad argument, 130 after Ctrl-C."""
     options = parser().parse_args(arguments)
+    if "OMP_NUM_THREADS" not in os.environ:  # two busy threads on two busy cores wait for each other: leave one free
+        torch.set_num_threads(max(1, torch.get_num_threads() - 1))
     try:
         code: int = options.command(options)
         sys.stdout.flush()  # while a closed pipe can still be caught

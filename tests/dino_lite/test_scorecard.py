@@ -111,7 +111,7 @@ def test_pictures_without_vendors(names: list[str], labels: list[int] | None) ->
     """Nothing to retrieve, and rows are just every fourth."""
     pictures = Pictures(noise(8, 3), names, labels if labels is None else torch.tensor(labels))
     assert vendor_rows(pictures) == []
-    assert "retrieval" not in score(torch.randn(8, 4), pictures)
+    assert "retrieval" not in score(torch.eye(8), pictures)
     assert held_out_rows(pictures).nonzero().flatten().tolist() == [3, 7]
 
 
@@ -181,7 +181,7 @@ def test_pictures_without_alpha_labels_and_masks() -> None:
     card = scorecard(model, TINY, Pictures(noise(12, 3), names, labels))
     assert card["model"].keys() == {"white"}
     assert card["model"]["white"].keys() == {"knn", "linear"}
-    masks = torch.rand(12, 32, 32) > 0.5
+    masks = noise(12)[:, 3] > 127
     card = scorecard(model, TINY, Pictures(noise(12, 3), names, masks=masks))
     assert card["model"]["white"].keys() == {"attention_iou_best", "attention_iou_mean"}
     assert card["pixels"]["white"] == {}  # pixels have no attention

@@ -10,6 +10,7 @@ import itertools
 import json
 import math
 import random
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,24 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dino_lite import Dino, DinoConfig, Pictures, StepLog, load_checkpoint, make_views, save_checkpoint, train
+from dino_lite import (
+    Dino,
+    DinoConfig,
+    Pictures,
+    StepLog,
+    features,
+    knn_accuracy,
+    load_checkpoint,
+    load_pictures,
+    make_views,
+    retrieval_accuracy,
+    save_checkpoint,
+    train,
+)
 from dino_lite.batches import batch_rows, stream_seed
 from dino_lite.knobs import scheduled_knobs
+from dino_lite.scorecard import test_rows as held_out_rows
+from dino_lite.scorecard import vendor_rows
 from dino_lite.steplog import require_finite
 
 TINY = dataclasses.replace(
@@ -37,6 +53,11 @@ def pictures(count: int = 8, seed: int = 0, channels: int = 3) -> Tensor:
     """Coloured noise, uint8 (count, channels, 16, 16)."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(0, 256, (count, channels, 16, 16), generator=generator, dtype=torch.uint8)
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    """Normal random numbers."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def numbers(log: StepLog) -> dict[str, Any]:
@@ -159,7 +180,7 @@ def test_five_steps_equal_algorithm_1(config: DinoConfig) -> None:
     """Loss, centre, teacher, student and their outputs after each of 5 steps; knobs move, two steps are frozen."""
     dino = Dino(config, seed=3, device="cpu")
     atol = 1e-4 if config.head_bn else 1e-5  # Adam makes whole steps of batch norm's gradients that are nearly zero
-    slow, begin, look = SlowDino(dino), visible(dino.student), torch.randn(1, 6, 3, 16, 16)
+    slow, begin, look = SlowDino(dino), visible(dino.student), normal(1, 6, 3, 16, 16)
     for step in range(5):
         images = pictures(seed=step)
         knobs = KNOBS | dict(lr=0.001 * (step + 1), freeze_last_layer=step < 2, teacher_temp=0.05 + 0.02 * step)
@@ -195,8 +216,7 @@ def test_that_comparison_sees(change: dict[str, Any]) -> None:
 def test_switches_of_the_targets(centering: bool, sharpening: bool) -> None:
     """Without centering nothing is subtracted; without sharpening the teacher has the student's temperature."""
     dino = Dino(TINY, device="cpu")
-    dino.center = torch.randn(24)
-    t = torch.randn(2, 8, 24)
+    dino.center, t = normal(24), normal(2, 8, 24, seed=1)
     knobs = dict(student_temp=0.3, teacher_temp=0.1, centering=centering, sharpening=sharpening, target="center")
     center, temperature = dino.center if centering else 0.0, 0.1 if sharpening else 0.3
     torch.testing.assert_close(dino.targets(t, knobs), torch.softmax((t - center) / temperature, dim=-1))
@@ -204,7 +224,7 @@ def test_switches_of_the_targets(centering: bool, sharpening: bool) -> None:
 
 def test_targets_without_a_center() -> None:
     """Batch softmax as in the notes on Table 15, over both views; Sinkhorn-Knopp gives each prototype its share."""
-    dino, t = Dino(TINY, device="cpu"), torch.randn(2, 8, 24)
+    dino, t = Dino(TINY, device="cpu"), normal(2, 8, 24)
     dino.center = torch.full((24,), torch.nan)  # must not be looked at
     knobs = dict(student_temp=0.3, teacher_temp=0.1, centering=True, sharpening=True)
     shares = torch.softmax(t.flatten(0, 1) / 0.1, dim=0)
@@ -533,3 +553,108 @@ def test_bf16_on_the_cpu() -> None:
         assert a["loss"] != b["loss"]
         assert a["loss"] == pytest.approx(b["loss"], abs=0.1)
     assert {x.dtype for x in weights(rough)} == {torch.float32}
+
+
+# --- teacher and student as one -----------------------------------------------------------------------------
+
+
+def test_aliased_teacher_is_no_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`teacher = student` (dinov2#407) is bit for bit a run without EMA, whatever the momentum, and that collapses."""
+    separate = Dino(TINY, seed=1, device="cpu")
+    monkeypatch.setattr(sys.modules["dino_lite.train"], "make_teacher", lambda student: student)
+    aliased = Dino(TINY, seed=1, device="cpu")
+    monkeypatch.undo()
+    for step in range(5):
+        a = aliased.train_step(pictures(seed=step), ema_momentum=0.99)
+        b = separate.train_step(pictures(seed=step), ema=False)
+        for name in ("loss", "entropy", "kl", "center_norm", "feature_std"):
+            assert getattr(a, name) == getattr(b, name)
+    real = Dino(TINY, seed=1, device="cpu")
+    assert [real.train_step(pictures(seed=step), ema_momentum=0.99).loss for step in range(2)][1] != b.loss
+    assert same(weights(aliased)[:5], weights(separate)[:5])
+
+
+# --- where whole runs go: the lab preset on the emoji (paper §5.3 and Fig. 7) --------------------------------
+
+LAB = dataclasses.replace(DinoConfig.lab(), picture_size=32)  # crops from 32 px: a quarter less to compute
+
+
+@pytest.fixture(scope="module")
+def emoji() -> Pictures:
+    """The default pictures."""
+    return load_pictures("emoji", size=32)
+
+
+def broken_run(emoji: Pictures, steps: int, **knobs: Any) -> list[StepLog]:
+    """The beginning of a lab run whose knobs are wrong from the first step on."""
+    dino, logs = Dino(LAB, seed=0, device="cpu"), []
+    for step in range(steps):
+        images = emoji.images[batch_rows(len(emoji), LAB.batch_size, 0, step)]
+        logs.append(dino.train_step(images, **(scheduled_knobs(LAB, step, 400) | knobs)))
+    return logs
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("steps", "knobs", "diagnosis"),
+    [
+        pytest.param(140, dict(centering=False, sharpening=False), "dominant", id="neither"),
+        pytest.param(140, dict(sharpening=False), "uniform", id="only centering"),
+        pytest.param(140, dict(centering=False), "dominant", id="only sharpening"),
+    ],
+)
+def test_run_collapses(emoji: Pictures, steps: int, knobs: dict[str, bool], diagnosis: str) -> None:
+    """Where the paper says, and `diagnose` calls it by its name from then on."""
+    logs = broken_run(emoji, steps, **knobs)
+    assert {log.diagnosis for log in logs[-20:]} == {diagnosis}
+    if diagnosis == "uniform":
+        assert logs[-1].entropy > 0.95 * math.log(256)
+        assert logs[-1].loss == pytest.approx(math.log(256), abs=0.2)
+        assert logs[-1].kl < 0.2
+    elif knobs.get("sharpening", True):
+        assert logs[-1].entropy < 1
+        assert logs[-1].effective_prototypes < 10
+    else:  # nothing pushes the entropy anywhere: the output stops depending on the picture where it happens to be
+        assert logs[-1].kl < 0.15
+        assert logs[-1].mutual_information < 0.5
+
+
+@pytest.mark.slow
+def test_run_without_ema_collapses(emoji: Pictures) -> None:
+    """All pictures share one target, which jumps from step to step: mostly dominant, never healthy (Table 7)."""
+    logs = broken_run(emoji, 140, ema=False)[-60:]
+    names = [log.diagnosis for log in logs]
+    assert names.count("dominant") > 40
+    assert "healthy" not in names
+    assert sum(log.mutual_information for log in logs) / 60 < 0.5
+
+
+def emoji_scores(network: nn.Module, emoji: Pictures) -> tuple[float, float]:
+    """Retrieval across vendors, and k-NN over groups, on random backgrounds."""
+    rows, test = features(network, emoji, "random"), held_out_rows(emoji)
+    vendors, labels = vendor_rows(emoji), emoji.labels
+    assert labels is not None
+    pairs = [(a, b) for a in vendors for b in vendors if a is not b]
+    retrieval = sum(retrieval_accuracy(rows[a], rows[b]) for a, b in pairs) / len(pairs)
+    return retrieval, knn_accuracy(rows[~test], labels[~test], rows[test], labels[test])
+
+
+@pytest.mark.slow
+def test_run_with_both_is_healthy_and_learns(emoji: Pictures) -> None:
+    """Centering, sharpening and a moving teacher, 3 seeds: healthy to the end, and better than before the first step.
+
+    A third of the preset's steps, so twice its learning rate and a third of its teacher's memory.
+    """
+    config = dataclasses.replace(LAB, lr=0.016, ema_momentum=0.97)
+    before, after = [], []
+    for seed in range(3):
+        dino = Dino(config, seed, "cpu")
+        before.append(emoji_scores(dino.teacher, emoji))
+        logs = list(train(config, emoji, steps=250, resume=dino))
+        after.append(emoji_scores(dino.teacher, emoji))
+        assert {log.diagnosis for log in logs[-50:]} == {"healthy"}
+        assert logs[-1].loss < 4
+        assert logs[-1].kl > 0.1
+    (retrieval, knn), (random_retrieval, random_knn) = (np.mean(scores, axis=0) for scores in (after, before))
+    assert retrieval > 1.3 * random_retrieval
+    assert knn > random_knn + 0.02
