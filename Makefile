@@ -46,7 +46,7 @@ check: $(DEV_STAMP)  ## lint, layout, types, and that the built notebooks agree 
 	@$(BIN)/ruff check --output-format concise
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@if $(BIN)/dino-notebooks build --help >/dev/null 2>&1; then $(BIN)/dino-notebooks build --check; fi
+	@$(BIN)/dino-notebooks build --check
 
 clean:  ## remove the virtual environment, builds and caches (runs/ stays)
 	@echo "clean: removing $(VENV), builds and caches"
