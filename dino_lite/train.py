@@ -177,6 +177,8 @@ def train(
     The schedules span the whole run. Pass a `Dino` as `resume` to go on with it, and to keep it in hand: it can be
     read, saved or evaluated between any two steps. With several processes each takes its share of every batch.
     """
+    if resume is not None and resume.config != config:
+        raise ValueError("resume was made with another config: pass resume.config as config.")
     per_epoch = steps_per_epoch(config, len(pictures))
     total = steps if steps is not None else config.epochs * per_epoch
     if total < 1:

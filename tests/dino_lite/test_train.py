@@ -658,3 +658,11 @@ def test_run_with_both_is_healthy_and_learns(emoji: Pictures) -> None:
     (retrieval, knn), (random_retrieval, random_knn) = (np.mean(scores, axis=0) for scores in (after, before))
     assert retrieval > 1.3 * random_retrieval
     assert knn > random_knn + 0.02
+
+
+def test_resume_with_another_config_gets_one_sentence() -> None:
+    """Else the schedules of one config would drive the network of another."""
+    other = dataclasses.replace(TINY, ema_momentum=0.5)
+    few = Pictures(pictures(seed=0), [str(i) for i in range(TINY.batch_size)])
+    with pytest.raises(ValueError, match="another config"):
+        train(other, few, steps=1, resume=Dino(TINY, device="cpu"))
