@@ -1,6 +1,7 @@
 """What watches and steers dino_lite in JupyterLab, and the command line `dino-notebooks`.
 
-    from dino_notebooks import setup, show, steps, watch
+    from dino_notebooks import CollapseLab, setup, show, steps, watch
+    CollapseLab()                      a run to be steered until it collapses, and back
     setup()                            threads, and one line on the machine
     show(dino_lite.dino_loss)          the library's source, in the notebook
     logs = watch(dino_lite.train(config, pictures, steps=steps(600), resume=dino), steps(600))
@@ -10,6 +11,9 @@ Reading order:
     machine.py     setup, steps: what the machine can do
     source.py      show
     progress.py    watch (live_picture.py: its numbers and words, live_chart.py: its chart)
+    session/       Session: a run that is steered while it goes on
+    collapse_lab/  the panel around it; meters/: its charts; drawing/: how live charts are drawn
+    widgets/       TemperatureWidget, CenterWidget, EMAWidget, MultiCropWidget
     plots/         the figures of the notebooks; report/: those of a run, on one page
     lab.py, doctor.py, build.py, cli.py      the commands
 """
@@ -18,13 +22,38 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dino_notebooks.collapse_lab import CollapseLab
     from dino_notebooks.machine import setup, steps
     from dino_notebooks.progress import watch
+    from dino_notebooks.session import Session
     from dino_notebooks.source import show
+    from dino_notebooks.widgets import CenterWidget, EMAWidget, MultiCropWidget, TemperatureWidget
 
-__all__ = ["setup", "show", "steps", "watch"]
+__all__ = [
+    "CenterWidget",
+    "CollapseLab",
+    "EMAWidget",
+    "MultiCropWidget",
+    "Session",
+    "TemperatureWidget",
+    "setup",
+    "show",
+    "steps",
+    "watch",
+]
 
-_HOMES = {"setup": "machine", "steps": "machine", "show": "source", "watch": "progress"}
+_HOMES = {
+    "CenterWidget": "widgets",
+    "CollapseLab": "collapse_lab",
+    "EMAWidget": "widgets",
+    "MultiCropWidget": "widgets",
+    "Session": "session",
+    "TemperatureWidget": "widgets",
+    "setup": "machine",
+    "show": "source",
+    "steps": "machine",
+    "watch": "progress",
+}
 
 
 def __getattr__(name: str) -> Any:

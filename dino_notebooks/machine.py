@@ -4,6 +4,8 @@ PyTorch loads inside the functions: the doctor asks for cores where PyTorch is b
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 FAST = "DINO_NB_FAST"  # set to 1, `steps` gives a thirtieth: CI executes the notebooks that readers see
@@ -35,6 +37,23 @@ def threads() -> int:
     return max(1, cores() - 1)
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for PyTorch's work in this thread, and as many as before afterwards.
+
+    PyTorch keeps the number for each thread apart. One adds up in the same order on every machine, so that a run can be
+    repeated to the last bit, and leaves the other cores to the browser.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def device_line() -> str:
     """One sentence on PyTorch, its device and its threads."""
     import torch
@@ -52,6 +71,17 @@ def in_notebook() -> bool:
     from IPython import get_ipython
 
     return hasattr(get_ipython(), "kernel")
+
+
+def somebody_watches() -> bool:
+    """Whether the cell that runs was sent by a page with a person in front of it, not by nbconvert, nbgrader or CI.
+
+    Those who execute notebooks forbid questions (`input()`), pages that people look at allow them.
+    """
+    from IPython import get_ipython
+
+    kernel = getattr(get_ipython(), "kernel", None)
+    return kernel is not None and bool(kernel.get_parent("shell").get("content", {}).get("allow_stdin"))
 
 
 def _quota() -> int | None:

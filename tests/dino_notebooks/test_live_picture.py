@@ -13,6 +13,8 @@ import pytest
 from made_logs import FIRST, K, logs
 
 from dino_notebooks import live_chart
+from dino_notebooks.drawing import BLUE, GREEN, ORANGE
+from dino_notebooks.drawing.axes import POINTS, thinned
 from dino_notebooks.live_picture import Frame, diagnosis, duration, images_per_second, picture, sentence
 
 
@@ -20,7 +22,7 @@ def svg(page: str) -> ET.Element:
     """The chart in a picture, parsed: which fails unless it is well-formed."""
     found = re.search("<svg.*</svg>", page)
     assert found
-    return ET.fromstring(found[0])
+    return ET.fromstring(found[0].replace(' xmlns="http://www.w3.org/2000/svg"', ""))  # so that tags have short names
 
 
 # --- numbers and words --------------------------------------------------------------------------------------
@@ -82,12 +84,18 @@ def test_picture_says_everything_in_words() -> None:
     assert f"ln K = {math.log(K):.2f}, all prototypes alike" in words
 
 
-def test_chart_has_no_colour_of_the_page() -> None:
-    """Text and lines in the page's own colour can be read in both themes."""
+def test_chart_has_no_colour_of_one_theme() -> None:
+    """Text and axes in the page's own colour can be read in both themes, and so can the curves' three."""
     chart = svg(picture(Frame(logs(30), steps=90, out_dim=K)))
     assert {element.get("fill") for element in chart if element.tag == "text"} == {"currentColor"}
     strokes = {element.get("stroke") for element in chart if element.tag == "path"}
-    assert strokes == {None, "currentColor"}
+    assert strokes == {None, "currentColor", BLUE, ORANGE, GREEN}
+
+
+def test_curves_differ_without_their_colours() -> None:
+    chart = svg(picture(Frame(logs(30), steps=90, out_dim=K)))
+    looks = {e.get("stroke"): e.get("stroke-dasharray") for e in chart if e.get("stroke") in (BLUE, ORANGE, GREEN)}
+    assert len(set(looks.values())) == 3
 
 
 def test_before_the_first_step_there_are_axes_and_a_word() -> None:
@@ -106,11 +114,11 @@ def test_reasons_cannot_inject_html() -> None:
     assert "&lt;script" in page
 
 
-@pytest.mark.parametrize("count", [1, 2, 299, 300, 301, 5000])
+@pytest.mark.parametrize("count", [1, 2, POINTS - 1, POINTS, POINTS + 1, 5000])
 def test_chart_stays_small_and_ends_at_the_newest_step(count: int) -> None:
-    thinned = live_chart.thinned(logs(count))
-    assert len(thinned) <= live_chart.POINTS
-    assert thinned[-1].step == count - 1
+    points = thinned(logs(count))
+    assert len(points) <= POINTS
+    assert points[-1].step == count - 1
     assert len(live_chart.chart(logs(count), count, K, "")) < 25_000
 
 
@@ -119,7 +127,7 @@ def test_curves_lie_where_the_numbers_are() -> None:
     chart = svg(picture(Frame(logs(90), steps=90, out_dim=K)))
     heights = {e.text: float(e.get("y", "")) for e in chart if e.tag == "text" and e.text}
     assert heights["h 2.00"] > heights["loss 3.50"] > heights[f"ln K = {math.log(K):.2f}, all prototypes alike"]
-    (loss,) = [e.get("d", "") for e in chart if e.get("stroke-width") == "1.6"]
+    loss = next(e.get("d", "") for e in chart if e.get("stroke") == BLUE)
     last_x = float(loss.split("L")[-1].split()[0])
     assert last_x == live_chart.WIDTH - live_chart.RIGHT
 
