@@ -25,7 +25,7 @@ RANGES = (
         "teacher temperature",
         0.01,
         1.0,
-        "Sharpens the target. It has to be lower than τs, or every target ends up uniform.",
+        "Sharpens the target: it has to be lower than τs.",
         "log",
     ),
     Range(
@@ -34,7 +34,7 @@ RANGES = (
         "centre momentum",
         0.0,
         0.9999,
-        "How long the centre remembers, 1/(1 - m) steps. Near 1 it comes too late.",
+        "The centre remembers 1/(1 - m) steps.",
         "memory",
     ),
     Range(
@@ -43,10 +43,10 @@ RANGES = (
         "teacher momentum",
         0.0,
         0.9999,
-        "How long the teacher remembers the student, 1/(1 - λ) steps. At 0 it is the student.",
+        "The teacher remembers 1/(1 - λ) steps.",
         "memory",
     ),
-    Range("lr", "lr", "learning rate", 1e-6, 0.05, "How far a step goes. Too far, and the loss is no number.", "log"),
+    Range("lr", "lr", "learning rate", 1e-6, 0.05, "How far one step goes.", "log"),
     Range(
         CENTER_GAIN,
         "g",
@@ -57,18 +57,18 @@ RANGES = (
     ),
 )
 SWITCHES = {
-    "centering": ("centering", "Subtract the centre C from the teacher's output."),
+    "centering": ("centering", "Subtract the centre from the teacher's output."),
     "sharpening": ("sharpening", "Use τt for the target; off, it is τs."),
-    "ema": ("EMA teacher", "The teacher is a slow average; off, it is the student's copy."),
+    "ema": ("EMA teacher", "A slow average; off, the student's copy."),
 }
 TARGETS = {"center": "centre", "sinkhorn": "Sinkhorn-Knopp", "batch_softmax": "batch softmax"}
-TARGET_WORDS = "What keeps prototypes even: the centre, or a balancing of each batch."
+TARGET_WORDS = "What keeps the prototypes even."
 STEERED = (*(range_.name for range_ in RANGES), *SWITCHES, "target")
 
 Control = NumberControl | SwitchControl | ChoiceControl
 
 
-class KnobPanel(widgets.VBox):
+class KnobPanel(widgets.Box):
     """A control for each knob; `changed(name, value)` is called when a person changes one.
 
     hide, lock: names of knobs that are not shown, or cannot be changed. ValueError for a name that no knob has.
@@ -93,7 +93,11 @@ class KnobPanel(widgets.VBox):
         for name in self.locked:
             self.controls[name].lock()
         self._rare = self.controls[CENTER_GAIN]
-        super().__init__([each for name, each in self.controls.items() if name not in self.hidden])
+        for control in self.controls.values():
+            control.layout.width, control.layout.flex = "auto", "1 1 226px"
+            control.layout.margin = "0 10px 6px 0"
+        shown = [each for name, each in self.controls.items() if name not in self.hidden]
+        super().__init__(shown, layout={"flex_flow": "row wrap", "align_content": "flex-start"})
         self.show(usual)
 
     def show(self, knobs: Knobs) -> None:

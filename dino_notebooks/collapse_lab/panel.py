@@ -15,7 +15,7 @@ from typing import Any
 from dino_notebooks.collapse_lab.view import LabView
 from dino_notebooks.machine import steps
 from dino_notebooks.session.drivers import TICK_MILLISECONDS, Driver, TickDriver
-from dino_notebooks.session.engine import Session
+from dino_notebooks.session.engine import CHECKPOINT_EVERY, Session
 from dino_notebooks.session.registry import choose_driver, make_driver, release
 from dino_notebooks.session.run_line import read_line
 from dino_notebooks.session.scenes import scene as find_scene
@@ -125,7 +125,9 @@ class CollapseLab(LabView):
         self._move(lambda: self.session.set(**free))
 
     def _rewind(self, step: int) -> None:
-        self._move(lambda: self.session.rewind(step))
+        """To that very step where a checkpoint is near, else to the last one before it: a page does not wait."""
+        gap = step - max((at for at in self.snapshot.checkpoints if at <= step), default=0)
+        self._move(lambda: self.session.rewind(step, exact=gap <= CHECKPOINT_EVERY))
 
     def _switch(self, name: str) -> None:
         self._move(lambda: self.session.switch(name))

@@ -66,7 +66,9 @@ class FutureControls(widgets.VBox):
 
     def __init__(self, rewind: Callable[[int], None], switch: Callable[[str], None]) -> None:
         self.to = widgets.BoundedIntText(0, min=0, max=10**6, description="back to step", layout={"width": "200px"})
-        self.rewind = button("Rewind", "to the last checkpoint at or before", lambda: rewind(self.to.value), "backward")
+        self.rewind = button(
+            "Rewind", "to that step, or to the last checkpoint before it", lambda: rewind(self.to.value), "backward"
+        )
         self.before = button(
             "Before the last change",
             "back to where a knob was moved last",
@@ -101,10 +103,10 @@ class FutureControls(widgets.VBox):
         self.before.disabled = nothing or not earlier
         at = ", ".join(map(str, snapshot.checkpoints[-8:]))
         more = "…, " if len(snapshot.checkpoints) > 8 else ""
-        words = "A rewind goes to the last checkpoint at or before that step, undoes what was changed since, and "
-        self.words.value = note(
-            f"{words}leaves the old future on the charts. Checkpoints: {more}{at or 'none yet'}."
-        ).value
+        words = (
+            "A rewind undoes what was changed from that step on; the old future stays on the charts. Far back it goes "
+        )
+        self.words.value = note(f"{words}to the last checkpoint before: {more}{at}.").value
 
 
 class RunText(widgets.Accordion):

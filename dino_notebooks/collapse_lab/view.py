@@ -45,16 +45,17 @@ class LabView(StaticTwin, widgets.VBox):
         self.transport = Transport(wanted)
         self.futures = FutureControls(wanted["rewind"], wanted["switch"])
         self.text = RunText(wanted["replay"], self.line, self.files)
-        self.banner = widgets.HTML(layout={"min_height": "84px"})  # three lines: what lies below must not jump
-        self.status, self.trace = widgets.HTML(), widgets.HTML()
-        self.charts = widgets.HTML(layout={"flex": "1 1 300px", "min_width": "290px"})
+        self.banner, self.status, self.trace = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.charts = widgets.HTML()
         self.spoken = widgets.HTML(layout={"height": "1px", "overflow": "hidden", "margin": "0"})
         self.clock = widgets.Play(min=0, max=2**31 - 1, layout={"display": "none"})  # the browser's sign of life
         self.clock._view_count = 0  # asks the browser to count, so that one knows when the panel is on show
-        left = widgets.VBox([self.knobs], layout={"flex": "0 0 300px", "margin": "0 12px 0 0"})
-        main = widgets.HBox([left, self.charts], layout={"flex_flow": "row wrap"})
         foot = widgets.HTML(f'<div style="opacity: 0.75; font-size: 11.5px; line-height: 1.4">{FOOTER}</div>')
-        rows = [self.banner, self.transport, self.status, self.trace, main, self.futures, self.text, foot]
+        # Side by side where both have room; else the knobs lie above, in as many columns as fit.
+        right = widgets.VBox([self.charts, self.futures, self.text, foot], layout={"flex": "24 1 564px"})
+        self.knobs.layout.flex = "1 1 240px"
+        main = widgets.HBox([self.knobs, right], layout={"flex_flow": "row wrap"})
+        rows = [self.banner, self.transport, self.status, self.trace, main]
         super().__init__([*rows, self.spoken, self.clock], layout={"max_width": "1280px"})
         self.add_class("dino-collapse-lab")
 

@@ -58,18 +58,19 @@ def banner(snapshot: Snapshot) -> str:
     style = (
         "font: 13px/1.45 var(--jp-ui-font-family, system-ui, sans-serif); font-variant-numeric: tabular-nums; "
         "color: var(--jp-ui-font-color1, inherit); white-space: normal; padding: 6px 10px; "
+        "min-height: 4.4em; box-sizing: content-box; "  # three lines: what lies below must not jump
         f"border-left: 6px solid {now.color}; background: var(--jp-layout-color2, #8882); border-radius: 3px"
     )
-    name = f'class="dino-state" role="status" data-state="{escape(snapshot.diagnosis)}"'
+    name = f'class="dino-state" data-state="{escape(snapshot.diagnosis)}"'
     return f'<div {name} style="{style}">{"".join(rows)}</div>'
 
 
 def page(snapshot: Snapshot) -> str:
     """All meters as HTML, in one to three columns."""
     # 30%: never more than three columns, so that six meters fill their rows
-    columns = "repeat(auto-fit, minmax(min(100%, max(290px, 30%)), 1fr))"
+    columns = "repeat(auto-fit, minmax(min(100%, max(272px, 30%)), 1fr))"
     style = (
-        f"display: grid; grid-template-columns: {columns}; gap: 12px 18px; align-items: start; "
+        f"display: grid; grid-template-columns: {columns}; gap: 12px; align-items: start; "
         "color: var(--jp-ui-font-color1, inherit); font-variant-numeric: tabular-nums; line-height: normal"
     )
     return f'<div class="dino-meters" data-step="{snapshot.step}" style="{style}">{"".join(_figures(snapshot))}</div>'

@@ -4,15 +4,17 @@ The rules come from recorded runs of the lab recipe: docs/calibration.md.
 """
 
 import math
+import statistics
 from collections.abc import Sequence
 
 from dino_lite import StepLog
 from dino_lite.knobs import Knobs
+from dino_notebooks.live_picture import RECENT
 from dino_notebooks.session.slip import CENTER_GAIN
 from dino_notebooks.session.snapshot import Change
 
-DEAD = 0.25  # of 1/√D: with features this close together no run came back, whatever its knobs
-PATIENCE = 150  # steps that a run whose knobs were put right may need to come back
+DEAD = 0.3  # of 1/√D: with features closer together than this no run came back within the next 240 steps
+PATIENCE = 240  # steps: all runs that came back did so within as many after their knobs were put right
 CLOSE_TEMPERATURES = 0.7  # τt / τs: above, the target is hardly sharper than the student
 
 
@@ -33,13 +35,13 @@ def advice(
     if state == "not_learning":
         return "Early in a run this is usual. If it stays so, raise the learning rate, or wait: it has no warm-up."
     since = logs[-1].step + 1 - max((change.step for change in changes), default=0)
-    spread = logs[-1].feature_std * math.sqrt(width)
+    spread = statistics.mean(log.feature_std for log in logs[-RECENT:]) * math.sqrt(width)
     if spread < DEAD:
         before = max((change.step for change in changes if logs_healthy(logs, change.step)), default=0)
         return (
-            f"The knobs are as they should be, but it will not come back: the network itself now gives nearly the "
-            f"same feature for every picture (their spread is {100 * spread:.0f}% of what it could be), so no "
-            f"gradient tells pictures apart. Rewind to step {before} or earlier."
+            "The knobs are as they should be, but it will hardly come back: the network itself gives nearly the same "
+            f"feature for every picture (their spread is {100 * spread:.0f}% of what it could be). "
+            f"Rewinding is quicker: to step {before} or earlier."
         )
     if since < PATIENCE:
         return f"The knobs are as they should be since {since} steps: coming back takes up to {PATIENCE}."

@@ -18,7 +18,7 @@ SLICE_SECONDS = 0.1  # of training between two looks at the orders
 FRAME_SECONDS = 0.2  # between two pictures
 TICK_MILLISECONDS, TICK_SECONDS = 30, 0.08  # between two ticks, and of training in each
 LIMIT_SECONDS = 600.0  # of training without a touch, then it pauses: a forgotten notebook must not heat a laptop
-UNSEEN_SECONDS = 20.0  # without a sign of life from the browser, then it pauses
+UNSEEN_SECONDS = 60.0  # without a sign of life from the browser, then it pauses
 
 
 class Driver:

@@ -47,6 +47,7 @@ class Session:
         weights = sum(p.numel() * p.element_size() for p in self.dino.student.parameters())
         capacity = min(40, max(8, int(CHECKPOINT_BYTES / (4 * weights))))  # student, teacher, AdamW's two averages
         self._timeline = Timeline(capacity)
+        self._keep()
         with one_thread():
             self._prober.measure(self.dino, self._now)
 
@@ -64,11 +65,6 @@ class Session:
     def history(self) -> list[StepLog]:
         """The log of every step of the run that goes on."""
         return list(self._now.logs)
-
-    @property
-    def checkpoints(self) -> tuple[int, ...]:
-        """The steps that `rewind` can go back to."""
-        return self._now.checkpoints.steps()
 
     def set(self, **knobs: Any) -> None:
         """Change knobs from the next step on; ValueError, and no change at all, when one of them is wrong.
@@ -112,7 +108,7 @@ class Session:
             usual=dict(self.usual),
             now=self._now.seen(),
             others=tuple(branch.seen() for branch in self._timeline.others),
-            checkpoints=self.checkpoints,
+            checkpoints=self._now.checkpoints.steps(),
             probe=probe,
             chance=1 / THINGS,
             diagnosis=state,
@@ -120,15 +116,21 @@ class Session:
             advice=advice(state, knobs, self.usual, logs, self._now.changes, self.config.dim),
         )
 
-    def rewind(self, step: int) -> int:
-        """Go back to the last checkpoint at or before `step` and return where that is. The knobs go back too.
+    def rewind(self, step: int, exact: bool = True) -> int:
+        """Go back to before `step` was made, and return where that is. What was changed from there on is undone.
 
-        What was changed from there on is undone; the future that is left stays in view, and `switch` takes it up again.
+        exact: the steps since the last checkpoint are made again; otherwise the run stands at that checkpoint. The
+        future that is left stays in view, and `switch` takes it up again.
         """
         self._take_wishes()
+        step, left = min(step, self.step), self._now
         at, state = self._timeline.rewind(step, self.step, self._state())
         self._restore(state)
-        return at
+        if exact and at < step:
+            self._wishes.plan(tuple(change for change in left.changes if at <= change.step < step))
+            self.run(step - at)
+            self._now.logs[at:], self._now.fork = left.logs[at:step], step
+        return self.step
 
     def switch(self, name: str) -> None:
         """Go on with a future that was left behind, from where it was left. ValueError when there is none."""
@@ -174,8 +176,7 @@ class Session:
                 self._change(knob, value)
 
     def _change(self, knob: str, value: Any) -> None:
-        at = self._now.checkpoints.steps()
-        if not at or self.step - at[-1] >= CLOSE:
+        if self.step - self._now.checkpoints.steps()[-1] >= CLOSE:
             self._keep()
         self.knobs[knob] = value
         self._now.changes.append(Change(self.step, knob, value))

@@ -20,7 +20,7 @@ from dino_notebooks.session.snapshot import Probe
 from dino_notebooks.session.timeline import Branch
 
 SHOWN = ("noto/dog face", "noto/slice of pizza", "noto/rocket", "noto/red apple")
-ASKED = 64  # pictures behind the use of prototypes
+ASKED = 32  # pictures behind the use of prototypes, each and its mirror image
 DISTANCE_EVERY, SCORE_EVERY = 10, 50  # steps between two measurements of what is not measured at every step
 THINGS = 256  # that the first vendor's pictures are to find again among the second's
 

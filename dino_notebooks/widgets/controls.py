@@ -14,7 +14,7 @@ import ipywidgets as widgets
 POSITIONS = 200  # of a linear slider
 FINEST = 0.05  # of the value, a step of a logarithmic slider: each then shows another number of two digits
 CLOSEST = 1e-4  # to 1, of a momentum on a slider; the position after it is 1 itself
-WIDTH = "290px"
+WIDTH = "246px"
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,10 @@ class NumberControl(widgets.VBox):
         self.range, self.usual, self.value, self._changed, self._quiet = range_, value, value, changed, False
         name = range_.name_in_words
         words = f"<b>{range_.symbol}</b> {range_.words}" if range_.symbol else range_.words
-        self.label = widgets.HTML(words, layout={"flex": "1 1 auto", "margin": "0"})
+        one_line = f'<span style="white-space: nowrap">{words}</span>'
+        self.label = widgets.HTML(one_line, layout={"flex": "1 1 auto", "margin": "0"})
         self.field = widgets.BoundedFloatText(
-            value, min=range_.low, max=range_.high, step=range_.step, layout={"width": "76px", "margin": "0"}
+            value, min=range_.low, max=range_.high, step=range_.step, layout={"width": "68px", "margin": "0"}
         )
         self.field.tooltip = f"{name}, from {range_.low:g} to {range_.high:g}"
         self.slider = widgets.IntSlider(
@@ -123,7 +124,7 @@ class NumberControl(widgets.VBox):
             widgets.HBox([self.slider, self.reset], layout={"align_items": "center"}),
         ]
         if range_.sentence:
-            rows.append(note(range_.sentence))
+            rows.append(note(f"{range_.sentence} {range_.low:g} to {range_.high:g}."))
         super().__init__(rows, layout={"width": width, "margin": "0 0 6px 0"})
 
     def show(self, value: float) -> None:
@@ -202,6 +203,7 @@ class ChoiceControl(widgets.VBox):
             description=words,
             layout={"width": "auto", "margin": "0"},
         )
+        self.menu.style.description_width = "initial"
         self.menu.observe(self._chosen, "value")
         super().__init__([self.menu, note(sentence)], layout={"width": WIDTH, "margin": "0 0 6px 0"})
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from dino_notebooks.machine import somebody_watches
+
 
 class StaticTwin(widgets.DOMWidget):
     """Put it before the class of the widget, `class Panel(StaticTwin, widgets.VBox)`, and say what to show."""
@@ -21,6 +23,9 @@ class StaticTwin(widgets.DOMWidget):
         return f"{type(self).__name__}: run this cell in JupyterLab to see it."
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        """What a cell that ends with the widget puts out: the live view, its still and its sentence."""
-        live = super()._repr_mimebundle_(**kwargs) or {}
+        """What a cell that ends with the widget puts out: the live view, its still and its sentence.
+
+        Where nobody watches there is no live view: nbconvert would prefer it, and fetch its code from the network.
+        """
+        live = (super()._repr_mimebundle_(**kwargs) or {}) if somebody_watches() else {}
         return {**live, "text/html": self.static_html(), "text/plain": self.sentence()}

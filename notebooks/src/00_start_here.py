@@ -3,7 +3,7 @@
 #
 # You will train a network that nobody tells what it is looking at. At the end you will have its curves, its opinion on which emoji are alike, and a score that says how far to trust it.
 #
-# The method is DINO, *self-distillation with no labels* ([Caron et al. 2021](https://arxiv.org/abs/2104.14294)). You need Python and a little PyTorch. A laptop takes about two minutes and downloads nothing. Shift and Enter run a cell.
+# The method is DINO, *self-distillation with no labels* ([Caron et al. 2021](https://arxiv.org/abs/2104.14294)). You need Python and a little PyTorch. A laptop takes a minute or two and downloads nothing. Shift and Enter run a cell.
 
 # %%
 import torch
@@ -95,7 +95,7 @@ plot_neighbours(before, coloured, queries)
 #
 # ## Training
 #
-# Now it learns, for about a minute. The loss has two parts: the entropy **h** of the teacher's targets, small when the teacher is sure, and the distance **KL** between student and teacher. The dotted line is ln K.
+# Now it learns, for half a minute to a minute. The loss has two parts: the entropy **h** of the teacher's targets, small when the teacher is sure, and the distance **KL** between student and teacher. The dotted line is ln K.
 #
 # The square button in the toolbar stops it, and what it has learnt is kept.
 
@@ -152,7 +152,7 @@ for name, rows in {"random network": before, "after training": after, "raw pixel
     print(f"{name:16} {dino_lite.retrieval_accuracy(first, second):6.1%}")
 
 # %% [markdown]
-# The pixels are hard to beat here, since emoji are drawn upright and in the middle, and a minute is short. Without the floors we could not have told.
+# The pixels are hard to beat here, since emoji are drawn upright and in the middle, and 600 steps are few. Without the floors we could not have told.
 #
 # ## Change something
 #

@@ -55,7 +55,7 @@ def test_steps_per_epoch(count: int, expected: int) -> None:
 
 def test_batch_larger_than_the_data_set() -> None:
     """The sentence has both numbers and the way out."""
-    with pytest.raises(ValueError, match=r"batch \(64\) is larger than the data set \(10 pictures\): .* at most 10"):
+    with pytest.raises(ValueError, match=r"batch \(48\) is larger than the data set \(10 pictures\): .* at most 10"):
         steps_per_epoch(DinoConfig.lab(), 10)
 
 

@@ -175,7 +175,7 @@ def test_rewind_puts_the_knobs_back_and_keeps_the_other_future(lab: CollapseLab)
     lab.futures.to.value = 3
     lab.futures.rewind.click()
     settled(lab)
-    assert step_of(lab) == 0  # the checkpoint before step 3
+    assert step_of(lab) == 3
 
 
 def test_restart_keeps_seed_and_knobs(lab: CollapseLab) -> None:

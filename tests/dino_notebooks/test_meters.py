@@ -533,7 +533,7 @@ def test_page_holds_every_meter_and_follows_the_theme() -> None:
     style = root.get("style", "")
     assert "display: grid" in style
     assert "auto-fit" in style
-    assert "290px" in style
+    assert "272px" in style
     assert "var(--jp-ui-font-color1, inherit)" in style
 
 

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from nbconvert import HTMLExporter
 
+from dino_notebooks.widgets import static_twin
 from dino_notebooks.widgets.live_figure import LiveFigure, number
 from dino_notebooks.widgets.static_twin import StaticTwin
 
@@ -27,13 +28,19 @@ class Counted(StaticTwin, widgets.VBox):
         return f"<p>asked {self.asked}</p>"
 
 
-def test_the_still_goes_beside_the_live_view() -> None:
+def test_the_still_goes_beside_the_live_view(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(static_twin, "somebody_watches", lambda: True)
     widget = Counted()
     bundle = widget._repr_mimebundle_(include=None, exclude=None)
     assert bundle[VIEW]["model_id"] == widget.model_id
     assert bundle["text/html"] == "<p>asked 1</p>"
     assert bundle["text/plain"] == "Counted: run this cell in JupyterLab to see it."
     assert widget._repr_mimebundle_()["text/html"] == "<p>asked 2</p>"  # as it stands now
+
+
+def test_where_nobody_watches_there_is_only_the_still() -> None:
+    """nbconvert prefers a live view, whose code it asks the network for, and shows nothing without."""
+    assert set(Counted()._repr_mimebundle_()) == {"text/html", "text/plain"}
 
 
 def test_a_still_is_required() -> None:
@@ -65,13 +72,12 @@ def test_number(value: float, shown: str) -> None:
 
 @pytest.mark.slow
 def test_nbconvert_shows_the_drawing() -> None:
-    """Without a browser and without stored widget state, as our notebooks are executed."""
+    """As `jupyter nbconvert --execute` does it, with the state of widgets stored."""
     code = "from dino_notebooks.widgets import EMAWidget\nw = EMAWidget(momentum=0.5)\nw.momentum.set(0.9)\nw"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3", store_widget_state=False).execute()
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     (output,) = notebook.cells[0].outputs
-    assert {VIEW, "text/html", "text/plain"} <= output.data.keys()
-    assert "widgets" not in notebook.metadata
+    assert {"text/html", "text/plain"} == output.data.keys()
     page, _ = HTMLExporter().from_notebook_node(notebook)
     assert re.search('<svg [^>]*role="img"', page)
     assert "<title>Momentum 0.9: the teacher is the mean of about the last 10 steps" in page

@@ -58,6 +58,11 @@ class Lab:
         self.page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=90_000)
         self.page.evaluate(READY)
 
+    def go_to(self, notebook: str) -> None:
+        """Open another notebook of the folder instead: with none beside it, or commands would be for that one."""
+        self.address = re.sub(r"[^/]+\.ipynb", notebook, self.address) + "&reset"
+        self.open()
+
     def run_all(self) -> None:
         """Run every cell and wait for the last."""
         self.page.evaluate(RUN_ALL)
