@@ -103,10 +103,8 @@ class FutureControls(widgets.VBox):
         self.before.disabled = nothing or not earlier
         at = ", ".join(map(str, snapshot.checkpoints[-8:]))
         more = "…, " if len(snapshot.checkpoints) > 8 else ""
-        words = (
-            "A rewind undoes what was changed from that step on; the old future stays on the charts. Far back it goes "
-        )
-        self.words.value = note(f"{words}to the last checkpoint before: {more}{at}.").value
+        words = "A rewind undoes what was changed from that step on; the old future stays on the charts. "
+        self.words.value = note(f"{words}Far back it goes to the last checkpoint before: {more}{at}.").value
 
 
 class RunText(widgets.Accordion):
