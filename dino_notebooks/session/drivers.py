@@ -70,7 +70,7 @@ class Driver:
         wait: float | None = 0.0
         try:
             while not self._orders.empty():
-                self._stale = True
+                self._stale, self._left = True, LIMIT_SECONDS  # somebody touched it
                 self._orders.get()()
             wait = self._train(seconds) if self.playing else None
         except Exception as error:  # whatever it is, it belongs on the panel: in a thread nobody else would see it
@@ -101,7 +101,7 @@ class Driver:
 
     def _set_playing(self, until: int | None) -> None:
         self.playing, self.until, self.note, self.trace = True, until, "", ""
-        self._left, self._next = LIMIT_SECONDS, 0.0
+        self._next = 0.0
         self._pace, self.per_second = (time.perf_counter(), self.session.step), 0.0
         self._seen = None if self._seen is None else time.monotonic()
 

@@ -41,7 +41,7 @@ class CenterWidget(LiveFigure):
         self.momentum = NumberControl(MOMENTUM, momentum, self.refresh, CONTROL)
         self.offset = NumberControl(OFFSET, offset, self.refresh, CONTROL)
         words = "It moves all logits of a row alike, so their softmax stays."
-        self.scalar = SwitchControl("subtract the mean of the centre instead", words, False, self.refresh)
+        self.scalar = SwitchControl("subtract only the mean of C", words, False, self.refresh)
         self.one = widgets.Button(description="one step", layout={"width": "90px"})
         self.ten = widgets.Button(description="ten steps", layout={"width": "90px"})
         self.reset = widgets.Button(description="centre to 0", icon="undo", layout={"width": "110px"})

@@ -52,7 +52,7 @@ class EMAWidget(LiveFigure):
         self.momentum = NumberControl(MOMENTUM, momentum, self.refresh, CONTROL)
         self.steps = NumberControl(STEPS, steps, self.refresh, CONTROL)
         words = "As in the paper: the teacher moves less and less, and stands still at the end."
-        self.cosine = SwitchControl("the teacher follows the cosine to 1", words, cosine, self.refresh)
+        self.cosine = SwitchControl("cosine schedule to 1", words, cosine, self.refresh)
         super().__init__([row(self.momentum, self.steps, self.cosine)])
 
     @property

@@ -159,9 +159,13 @@ def test_a_speed_limit(tiny_recipe: str) -> None:
 
 
 def test_it_pauses_when_nobody_touches_it(tiny_recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drivers, "LIMIT_SECONDS", 0.3)
+    monkeypatch.setattr(drivers, "LIMIT_SECONDS", 0.5)
     driver = ThreadDriver(Session(tiny_recipe), nothing)
     driver.play()
+    for _ in range(12):  # a touch in time, again and again
+        time.sleep(0.1)
+        driver.order(nothing)
+        assert driver.playing
     wait(lambda: "without a touch" in driver.note)
     step = driver.session.step
     run_to(driver, step + 1)
