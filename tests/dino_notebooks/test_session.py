@@ -170,6 +170,17 @@ def test_a_replay_ends_with_the_knobs_of_its_last_step(tiny_recipe: str) -> None
     assert again.run_line() == "dino-run/1 tiny seed=0 steps=3; 3 ema=off"
 
 
+def test_who_rewinds_a_replay_steers_from_there_on(tiny_recipe: str) -> None:
+    session = Session.from_line("dino-run/1 tiny seed=0 steps=30; 10 ema=off; 20 lr=0.002")
+    assert session.planned
+    session.advance(steps=15)
+    session.rewind(12)
+    shown = session.advance(steps=15)
+    assert not session.planned
+    assert [(change.step, change.knob) for change in shown.now.changes] == [(10, "ema")]
+    assert shown.knobs["lr"] == session.usual["lr"]
+
+
 def test_no_change_of_a_thousand_is_lost(tiny_recipe: str) -> None:
     """Four threads ask while the run goes on: each knob's record is what its thread has asked for, in order."""
     session, r = Session(tiny_recipe), random.Random(0)
