@@ -10,7 +10,7 @@ Reading order, the algorithm first:
     vit.py, head.py, network.py      what turns a crop into logits
     schedules.py, knobs.py, optimizer.py     what changes while it trains
     collapse.py    is it alive? entropy, KL, mutual information, and a diagnosis (steplog.py: every step)
-    evaluate.py, scorecard.py, attention.py  what it has learnt
+    evaluate.py, scorecard.py, attention.py  what it has learnt (finetune.py: with a few labels)
     data.py        pictures (data_emoji.py, data_folder.py, data_torchvision.py)
     batches.py, distributed.py, checkpoint.py, preflight.py, run.py, __main__.py     a run one can trust
 """
@@ -28,6 +28,7 @@ from dino_lite.evaluate import (
     pixel_features,
     retrieval_accuracy,
 )
+from dino_lite.finetune import few_label_probe, few_labels, fine_tune
 from dino_lite.head import DinoHead
 from dino_lite.loss import batch_softmax_probs, dino_loss, sinkhorn_probs, teacher_probs, update_center
 from dino_lite.network import Network
@@ -56,6 +57,9 @@ __all__ = [
     "ema_update",
     "enlarge",
     "features",
+    "few_label_probe",
+    "few_labels",
+    "fine_tune",
     "knn_accuracy",
     "linear_probe",
     "load_cat",

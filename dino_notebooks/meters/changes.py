@@ -13,10 +13,12 @@ SYMBOLS = {
     "center_momentum": "m",
     "ema_momentum": "λ",
     "weight_decay": "wd",
+    "center_gain": "gain of the centre",
     "ema": "EMA",
     "freeze_last_layer": "frozen prototypes",
     "batch_softmax": "batch softmax",
 }
+RARE = ("weight_decay", "freeze_last_layer", "center_gain")  # of which one hears only when they are not as usual
 LONGEST = 28  # letters of a note
 NEAR = 5  # steps between two changes of one knob that count as one: a slider that is dragged
 APART = 4.0  # px between two marks: closer ones would become a block
@@ -33,9 +35,11 @@ def knob_words(knob: str, value: Value) -> str:
 
 
 def knob_line(knobs: Knobs, usual: Knobs) -> str:
-    """All knobs in a line; those that differ from the usual ones have a ▸ and say what is usual."""
+    """The knobs in a line; those that differ from the usual ones have a ▸ and say what is usual."""
     parts = []
     for knob, value in knobs.items():
+        if knob in RARE and value == usual.get(knob):
+            continue
         words = knob_words(knob, value)
         if knob in usual and usual[knob] != value:
             was = knob_words(knob, usual[knob]).removeprefix(SYMBOLS.get(knob, knob)).strip()
