@@ -7,7 +7,8 @@ import ipywidgets as widgets
 from dino_lite.knobs import Knobs
 from dino_notebooks.session.slip import CENTER_GAIN
 from dino_notebooks.session.snapshot import Value
-from dino_notebooks.widgets.controls import ChoiceControl, NumberControl, Range, SwitchControl
+from dino_notebooks.widgets.controls import ChoiceControl, NumberControl, SwitchControl
+from dino_notebooks.widgets.ranges import Range
 
 RANGES = (
     Range(

@@ -84,6 +84,7 @@ class CollapseLab(LabView):
                 self.driver.ended = lambda: None  # it makes room for another, and has no last word
             release(self._name)
             self.session, self._until = session, until
+            self._replaying = session.planned  # even if all of it is done before the first picture
             self.driver: Driver = make_driver(self._kind, self._name, session, self.draw)
             self.driver.ended = self._ended
             ticks = isinstance(self.driver, TickDriver)

@@ -9,8 +9,9 @@ from torch import Tensor
 from dino_lite import collapse, loss
 from dino_notebooks.drawing import BLUE, ORANGE, Drawing
 from dino_notebooks.drawing.axes import Axes, ticks
-from dino_notebooks.widgets.controls import NumberControl, Range, SwitchControl
+from dino_notebooks.widgets.controls import NumberControl, SwitchControl
 from dino_notebooks.widgets.live_figure import CONTROL, WIDTH, Figure, LiveFigure, number, row
+from dino_notebooks.widgets.ranges import Range
 
 PICTURES, PROTOTYPES = 6, 8  # the two views of six pictures: twelve rows
 FAVOURED = 2  # the place of the prototype that the teacher likes for every picture, counted from 0

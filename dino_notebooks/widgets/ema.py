@@ -8,8 +8,9 @@ from torch import nn
 from dino_lite import schedules, teacher
 from dino_notebooks.drawing import BLUE, ORANGE, Drawing
 from dino_notebooks.drawing.axes import Axes, Label, thinned, ticks
-from dino_notebooks.widgets.controls import NumberControl, Range, SwitchControl
+from dino_notebooks.widgets.controls import NumberControl, SwitchControl
 from dino_notebooks.widgets.live_figure import CONTROL, WIDTH, Figure, LiveFigure, number, row
+from dino_notebooks.widgets.ranges import Range
 
 MOMENTUM = Range("momentum", "m", "momentum", 0.0, 1.0, "0: the teacher is the student. 1: it never moves.", "memory")
 STEPS = Range("steps", "T", "steps of the run", 20.0, 1000.0, "The cosine reaches 1 at its end.", "whole")

@@ -12,9 +12,10 @@ from torch import Tensor
 from dino_lite import DinoConfig, load_cat
 from dino_lite.views import ViewParams, apply_views, draw_views
 from dino_notebooks.plots.crops import denormalized
-from dino_notebooks.widgets.controls import NumberControl, Range
+from dino_notebooks.widgets.controls import NumberControl
 from dino_notebooks.widgets.crop_drawing import SHOWN, Crop, draw_crops
 from dino_notebooks.widgets.live_figure import CONTROL, Figure, LiveFigure, row
+from dino_notebooks.widgets.ranges import Range
 
 MOST_LOCAL = 8
 PAPER = DinoConfig()

@@ -8,8 +8,9 @@ import ipywidgets as widgets
 import torch
 
 from dino_lite import collapse, loss
-from dino_notebooks.widgets.controls import NumberControl, Range
+from dino_notebooks.widgets.controls import NumberControl
 from dino_notebooks.widgets.live_figure import CONTROL, WIDTH, Figure, LiveFigure, number, row
+from dino_notebooks.widgets.ranges import Range
 from dino_notebooks.widgets.temperature_drawing import LEFT, draw_temperature
 
 LOGITS = (0.32, 0.25, 0.10, -0.05, -0.20, 0.15)  # DINO's are cosines: between -1 and 1

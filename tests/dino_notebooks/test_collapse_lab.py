@@ -7,6 +7,7 @@ import base64
 import csv
 import io
 import re
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +19,7 @@ from test_drivers import trainers, wait
 from dino_notebooks import CollapseLab, Session
 from dino_notebooks.collapse_lab.export import metrics_csv
 from dino_notebooks.collapse_lab.knobs import STEERED
-from dino_notebooks.session import registry
+from dino_notebooks.session import drivers, registry
 
 
 @pytest.fixture(autouse=True)
@@ -225,6 +226,19 @@ def test_a_line_goes_out_and_comes_back(lab: CollapseLab) -> None:
     wait(lambda: not lab.driver.playing and lab.session.step == len(losses))
     settled(lab)
     assert [log.loss for log in lab.session.history] == losses
+    assert part(lab, "ema").value is False
+
+
+def test_a_replay_that_is_over_before_the_first_picture_shows_its_knobs(
+    tiny_recipe: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, live = threading.Event(), drivers.ThreadDriver._live
+    monkeypatch.setattr(drivers.ThreadDriver, "_live", lambda driver: (gate.wait(), live(driver)))
+    monkeypatch.setattr(drivers, "SLICE_SECONDS", 60.0)
+    lab = CollapseLab(line="dino-run/1 tiny seed=0 steps=4; 2 ema=off", driver="thread")
+    gate.set()
+    wait(lambda: lab.session.step == 4 and not lab.driver.playing)
+    settled(lab)
     assert part(lab, "ema").value is False
 
 

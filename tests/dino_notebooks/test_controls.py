@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from dino_notebooks.widgets.controls import ChoiceControl, NumberControl, Range, SwitchControl, handy
+from dino_notebooks.widgets.controls import ChoiceControl, NumberControl, SwitchControl
+from dino_notebooks.widgets.ranges import Range, handy
 
 LINEAR = Range("offset", "", "offset", -0.5, 1.0)
 LOG = Range("teacher_temp", "τt", "teacher temperature", 0.01, 1.0, "A sentence.", "log")
