@@ -61,7 +61,7 @@ for name, fault in FAULTS.items():
     print(f"{name:16} h {h:4.2f}  KL {kl:4.2f}  {ill.diagnosis:12} undone: {cured.diagnosis}")
 
 # %% [markdown]
-# Two faults are only in the head, and the knob undoes them. Without the EMA the features themselves are gone, all pictures in one place, and no gradient can tell them apart again.
+# Two faults are only in the head, and the knob undoes them. Without the EMA the features themselves are gone, all pictures in one place, and no gradient soon tells them apart again. Its KL is large all the same: the one target of all pictures jumps from step to step.
 #
 # ## How close may the temperatures come?
 #
