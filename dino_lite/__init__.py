@@ -10,7 +10,7 @@ Reading order, the algorithm first:
     vit.py, head.py, network.py      what turns a crop into logits
     schedules.py, knobs.py, optimizer.py     what changes while it trains
     collapse.py    is it alive? entropy, KL, mutual information, and a diagnosis (steplog.py: every step)
-    evaluate.py, scorecard.py, attention.py  what it has learnt (finetune.py: with a few labels)
+    evaluate.py, scorecard.py, attention.py  what it has learnt (finetune.py: with a few labels; index.py: search)
     data.py        pictures (data_emoji.py, data_folder.py, data_torchvision.py)
     batches.py, distributed.py, checkpoint.py, preflight.py, run.py, __main__.py     a run one can trust
 """
@@ -30,6 +30,7 @@ from dino_lite.evaluate import (
 )
 from dino_lite.finetune import few_label_probe, few_labels, fine_tune
 from dino_lite.head import DinoHead
+from dino_lite.index import VectorIndex
 from dino_lite.loss import batch_softmax_probs, dino_loss, sinkhorn_probs, teacher_probs, update_center
 from dino_lite.network import Network
 from dino_lite.scorecard import scorecard
@@ -47,6 +48,7 @@ __all__ = [
     "Network",
     "Pictures",
     "StepLog",
+    "VectorIndex",
     "ViT",
     "Views",
     "attention_iou",

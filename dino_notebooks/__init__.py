@@ -13,7 +13,8 @@ Reading order:
     progress.py    watch (live_picture.py: its numbers and words, live_chart.py: its chart)
     session/       Session: a run that is steered while it goes on
     collapse_lab/  the panel around it; meters/: its charts; drawing/: how live charts are drawn
-    widgets/       TemperatureWidget, CenterWidget, EMAWidget, MultiCropWidget
+    explorer/      Explorer: a map of an embedding to walk about in
+    widgets/       TemperatureWidget, CenterWidget, EMAWidget, MultiCropWidget, AttentionWidget
     plots/         the figures of the notebooks; report/: those of a run, on one page
     lab.py, doctor.py, build.py, cli.py      the commands
 """
@@ -23,16 +24,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dino_notebooks.collapse_lab import CollapseLab
+    from dino_notebooks.explorer import Explorer
     from dino_notebooks.machine import setup, steps
     from dino_notebooks.progress import watch
     from dino_notebooks.session import Session
     from dino_notebooks.source import show
-    from dino_notebooks.widgets import CenterWidget, EMAWidget, MultiCropWidget, TemperatureWidget
+    from dino_notebooks.widgets import AttentionWidget, CenterWidget, EMAWidget, MultiCropWidget, TemperatureWidget
 
 __all__ = [
+    "AttentionWidget",
     "CenterWidget",
     "CollapseLab",
     "EMAWidget",
+    "Explorer",
     "MultiCropWidget",
     "Session",
     "TemperatureWidget",
@@ -43,9 +47,11 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AttentionWidget": "widgets",
     "CenterWidget": "widgets",
     "CollapseLab": "collapse_lab",
     "EMAWidget": "widgets",
+    "Explorer": "explorer",
     "MultiCropWidget": "widgets",
     "Session": "session",
     "TemperatureWidget": "widgets",
