@@ -1,13 +1,11 @@
 """Where each picture goes on the map: PCA at once, UMAP from where the pictures are now, never turned for nothing."""
 
-import warnings
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from dino_notebooks.machine import one_thread
-from dino_notebooks.plots.places import LOCK, _cosine_neighbours
+from dino_notebooks.plots.places import umap_from
 
 SAME = 1e-6  # columns that vary less do not vary
 EPOCHS, WARM_EPOCHS = 200, 80  # of UMAP, from a PCA and from an earlier UMAP
@@ -43,26 +41,8 @@ def umap_places(rows: Tensor, start: np.ndarray, warm: bool, seed: int = 0) -> n
 
     warm: `start` was a UMAP of much the same features. Holds the lock that all UMAPs of this process share.
     """
-    begin = 10 * start / max(float(np.abs(start).max()), 1e-9)
-    begin = begin + np.random.default_rng(seed).normal(0, 1e-3, begin.shape)  # twins must be able to part
     with one_thread():
-        near, far = _cosine_neighbours(rows, min(15, len(rows) - 1))
-    with LOCK, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
-        warnings.filterwarnings("ignore", r"precomputed_knn\[2\].* is not an NNDescent object", UserWarning)
-        from umap import UMAP  # seconds: numba compiles
-
-        reducer = UMAP(
-            n_neighbors=near.shape[1],
-            min_dist=0.3,  # room for the pictures
-            metric="cosine",
-            precomputed_knn=(near, far, None),
-            init=begin.astype(np.float32),
-            n_epochs=WARM_EPOCHS if warm else EPOCHS,
-            random_state=seed,
-            n_jobs=1,
-        )
-        found = np.asarray(reducer.fit_transform(rows.numpy()), dtype=np.float32)
+        found = umap_from(rows.numpy(), start, seed, WARM_EPOCHS if warm else EPOCHS)
     return turned(fitted(found), start)
 
 

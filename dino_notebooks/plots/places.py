@@ -30,7 +30,8 @@ def layout(rows: Tensor | np.ndarray, seed: int = 0, method: str = "umap") -> np
     if method == "umap" and len(table) < FEWEST:
         warnings.warn(f"UMAP needs {FEWEST} pictures, got {len(table)}: this map is a PCA.", stacklevel=2)
         method = "pca"
-    return _umap(table, seed) if method == "umap" else _pca(table)
+    places = _pca(table)
+    return umap_from(table, places, seed) if method == "umap" else places
 
 
 def _pca(table: np.ndarray) -> np.ndarray:
@@ -44,15 +45,15 @@ def _pca(table: np.ndarray) -> np.ndarray:
     return places * np.where(side == 0, 1, side)
 
 
-def _umap(table: np.ndarray, seed: int) -> np.ndarray:
-    """UMAP on the cosine between rows, beginning at their PCA.
+def umap_from(table: np.ndarray, start: np.ndarray, seed: int = 0, epochs: int = 200) -> np.ndarray:
+    """UMAP on the cosine between rows (N, D), beginning at places (N, 2); more than 200 epochs move little.
 
     The neighbours are found here, by one matrix product: for fewer than 4096 rows umap would call a Python function
-    for each pair.
+    for each pair. Holds the lock that all UMAPs of this process share.
     """
     near, far = _cosine_neighbours(torch.from_numpy(table), min(15, len(table) - 1))
-    start = _pca(table)
-    start = 10 * start / np.abs(start).max() + np.random.default_rng(seed).normal(0, 1e-3, start.shape)
+    begin = 10 * start / max(float(np.abs(start).max()), 1e-9)
+    begin = begin + np.random.default_rng(seed).normal(0, 1e-3, begin.shape)  # twins must be able to part
     with LOCK, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
         warnings.filterwarnings("ignore", r"precomputed_knn\[2\].* is not an NNDescent object", UserWarning)
@@ -63,8 +64,8 @@ def _umap(table: np.ndarray, seed: int) -> np.ndarray:
             min_dist=0.3,  # room for the pictures
             metric="cosine",
             precomputed_knn=(near, far, None),
-            init=start.astype(np.float32),
-            n_epochs=200,  # more moves little and takes long
+            init=begin.astype(np.float32),
+            n_epochs=epochs,
             random_state=seed,
             n_jobs=1,
         )

@@ -26,7 +26,7 @@ from dino_notebooks.explorer.background import Background
 from dino_notebooks.explorer.colorings import MOST, coloring
 from dino_notebooks.explorer.follow import kept
 from dino_notebooks.explorer.still import drawn
-from dino_notebooks.plots.places import layout
+from dino_notebooks.plots.places import LOCK, layout
 from dino_notebooks.widgets import static_twin
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -252,7 +252,7 @@ def slow_umap(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     running: list[int] = []
 
     def made(rows: Tensor, start: np.ndarray, warm: bool, seed: int) -> np.ndarray:
-        with places.LOCK:
+        with LOCK:
             running.append(1)
             seen.append(("warm" if warm else "cold", len(running)))
             time.sleep(0.1)

@@ -4,7 +4,6 @@ Screenshots of both themes go into the test's temporary folder, or into $DINO_SH
 Run: DINO_SHOTS=/tmp/shots pytest tests/notebooks/test_browser.py
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,14 +21,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Lab
     """JupyterLab on a fresh copy of the notebooks, all cells run once in fast mode."""
     with jupyterlab(tmp_path_factory.mktemp("lab"), chromium, DINO_NB_FAST="1") as lab:
         yield lab
-
-
-@pytest.fixture(scope="module")
-def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder for screenshots."""
-    folder = Path(os.environ["DINO_SHOTS"]) if "DINO_SHOTS" in os.environ else tmp_path_factory.mktemp("shots")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def test_it_opens_on_the_first_notebook_and_nothing_pops_up(lab: Lab) -> None:

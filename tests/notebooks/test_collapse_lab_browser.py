@@ -4,7 +4,6 @@ Screenshots of both themes go into the test's temporary folder, or into $DINO_SH
 Run: DINO_SHOTS=/tmp/shots pytest tests/notebooks/test_collapse_lab_browser.py
 """
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,14 +27,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Lab
         lab.run_all()
         come_to(lab)
         yield lab
-
-
-@pytest.fixture(scope="module")
-def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder for screenshots."""
-    folder = Path(os.environ["DINO_SHOTS"]) if "DINO_SHOTS" in os.environ else tmp_path_factory.mktemp("shots")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def panel(lab: Lab) -> Locator:

@@ -5,7 +5,6 @@ folder, or into $DINO_SHOTS: look at them. Run: DINO_SHOTS=/tmp/shots pytest tes
 """
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,14 +41,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Lab
         stage(lab).evaluate("stage => stage.parentElement.scrollIntoView()")
         lab.page.wait_for_function(f"() => {MAP}.frames > 0 && {MAP}.sprites", timeout=LONG)
         yield lab
-
-
-@pytest.fixture(scope="module")
-def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder for screenshots."""
-    folder = Path(os.environ["DINO_SHOTS"]) if "DINO_SHOTS" in os.environ else tmp_path_factory.mktemp("shots")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def stage(lab: Lab) -> Locator:
