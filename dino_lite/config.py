@@ -52,6 +52,7 @@ class DinoConfig:
     warmup_teacher_temp_share: float = 0.3  # paper: 30 of 100 epochs
     center_momentum: float = 0.9  # [m] of Eq. 4
     target: str = "center"  # or "sinkhorn", "batch_softmax" (Table 15)
+    koleo_weight: float = 0.0  # of DINOv2's term that spreads the features; DINOv2 has 0.1, DINO has none
     ema_momentum: float = 0.996  # [λ] at step 0; a cosine takes it to 1
 
     # optimisation: AdamW
@@ -94,9 +95,10 @@ class DinoConfig:
         _require_range(self, "drop_path", 0, 0.999)
         _require_range(self, "warmup_share warmup_teacher_temp_share freeze_last_layer_share", 0, 1)
         _require_range(self, "student_temp teacher_temp warmup_teacher_temp", 1e-6, float("inf"))
-        _require_range(
-            self, "init_std position_std n_local lr min_lr weight_decay weight_decay_end clip_grad", 0, float("inf")
-        )
+        rates = "lr min_lr weight_decay weight_decay_end clip_grad koleo_weight"
+        _require_range(self, f"init_std position_std n_local {rates}", 0, float("inf"))
+        if self.koleo_weight and self.batch_size // self.accumulate < 2:
+            raise ValueError("koleo_weight needs 2 pictures or more in each part of a batch: raise batch_size.")
         _require_range(self, "batch_size accumulate epochs depth heads dim out_dim head_hidden", 1, float("inf"))
         if self.dim % self.heads:
             raise ValueError(f"dim must be a multiple of heads ({self.heads}), got {self.dim}.")

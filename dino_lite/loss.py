@@ -80,6 +80,23 @@ def batch_softmax_probs(teacher_logits: Tensor, temperature: float) -> Tensor:
     return sinkhorn_probs(teacher_logits, temperature, iterations=1)
 
 
+def koleo_loss(features: Tensor) -> Tensor:
+    """KoLeo: minus the mean log distance from each picture to the nearest other one (DINOv2, §4).
+
+    features: (V, B, D), the student's before its head, B >= 2. Rows are brought to unit length. Small distances cost
+    most, so pictures spread evenly over the sphere, which nearest neighbours need: without it features keep to few
+    directions. Each view is taken alone, since two views of one picture should meet; so is each process and part.
+    """
+    if features.ndim != 3 or features.shape[1] < 2:
+        raise ValueError(f"KoLeo needs features (V, B, D) of at least 2 pictures, got {tuple(features.shape)}.")
+    x = F.normalize(features.float(), dim=-1)
+    with torch.no_grad():
+        cosine = x @ x.transpose(1, 2)
+        cosine.diagonal(dim1=1, dim2=2).fill_(-2)  # nobody is its own neighbour
+        nearest = cosine.argmax(dim=2, keepdim=True).expand_as(x)
+    return -((x - x.gather(1, nearest)).norm(dim=-1) + 1e-8).log().mean()
+
+
 def require_teacher_logits(teacher_logits: Tensor, center: Tensor | None = None) -> None:
     """ValueError unless teacher_logits is (2, B, K) and the centre (K,): others would broadcast to nonsense."""
     if teacher_logits.ndim != 3 or len(teacher_logits) != 2:

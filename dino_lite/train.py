@@ -15,7 +15,7 @@ from dino_lite.config import DinoConfig
 from dino_lite.data import Pictures
 from dino_lite.distributed import pick_device, rank, world_size
 from dino_lite.knobs import Knobs, base_knobs, check_knobs, scheduled_knobs
-from dino_lite.loss import batch_softmax_probs, dino_loss, sinkhorn_probs, teacher_probs, update_center
+from dino_lite.loss import batch_softmax_probs, dino_loss, koleo_loss, sinkhorn_probs, teacher_probs, update_center
 from dino_lite.network import build_network
 from dino_lite.optimizer import clip_gradients, freeze_last_layer, make_optimizer, set_rates
 from dino_lite.steplog import StepLog, diagnose_step, measure, require_finite
@@ -55,16 +55,17 @@ class Dino:
         """One step on uint8 pictures (B, C, H, W): Algorithm 1. Knobs not given have the config's values."""
         check_knobs(knobs)
         start, k = time.perf_counter(), base_knobs(self.config) | knobs
-        parts, seen = self.config.accumulate, []
+        parts, koleo, seen = self.config.accumulate, self.config.koleo_weight, []
         self.optimizer.zero_grad()
         for views in self.views(images, parts):  # x1, x2, ... = augment(x)
             with self.autocast():
                 with torch.no_grad():
                     t, features = self._teacher(views.global_views)  # t1, t2 = gt(x1), gt(x2)
-                s, _ = self._student(*views.crops)  # s1, s2, ... = gs(x1), gs(x2), ...
+                s, z = self._student(*views.crops)  # s1, s2, ... = gs(x1), gs(x2), ...
             p = self.targets(t, k)  # center + sharpen, no gradient
             loss = dino_loss(s, p, k["student_temp"])  # H(t1, s2)/2 + H(t2, s1)/2
-            (loss / parts).backward()
+            spread = koleo * koleo_loss(z[:2]) if koleo else 0.0  # DINOv2's term, not in DINO
+            ((loss + spread) / parts).backward()
             seen.append((loss.detach(), p, t, features))
         loss, p, t, features = whole_batch(seen)
         center = update_center(self.center, t, k["center_momentum"])  # C = m*C + (1-m)*cat([t1, t2]).mean(dim=0)

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dino_lite.collapse import entropy, kl_divergence
-from dino_lite.loss import batch_softmax_probs, dino_loss, sinkhorn_probs, teacher_probs, update_center
+from dino_lite.loss import batch_softmax_probs, dino_loss, koleo_loss, sinkhorn_probs, teacher_probs, update_center
 from dino_lite.schedules import linear_warmup
 
 STEPS = 6
@@ -417,3 +417,53 @@ def test_wrong_center_gets_one_sentence(use: Callable[[Tensor, Tensor], Tensor],
     """A centre of (B, K) would be subtracted without complaint: one centre a picture, which leaves nothing."""
     with pytest.raises(ValueError, match="cent"):
         use(torch.zeros(center), torch.zeros(2, 3, 5))
+
+
+# --- KoLeo (DINOv2) -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("views", "batch", "dim"), [(2, 3, 2), (2, 16, 8), (1, 5, 4), (3, 2, 6)])
+def test_koleo_against_lightly_and_a_loop(views: int, batch: int, dim: int) -> None:
+    """Each view alone, like lightly's; the loop looks at every pair in float64."""
+    from lightly.loss import KoLeoLoss
+
+    x = torch.randn(views, batch, dim, generator=torch.Generator().manual_seed(batch))
+    logs = []
+    for view in x.double():
+        rows = [row / row.norm() for row in view]
+        for i, row in enumerate(rows):
+            logs.append(math.log(min(float((row - other).norm()) for j, other in enumerate(rows) if j != i)))
+    assert koleo_loss(x).item() == pytest.approx(-sum(logs) / len(logs), rel=1e-4, abs=1e-5)
+    assert koleo_loss(x).item() == pytest.approx(float(sum(KoLeoLoss()(view) for view in x)) / views, rel=1e-4)
+
+
+def test_koleo_spreads_features() -> None:
+    """Gradient steps on it alone move crowded features apart, until no nearest neighbour is near."""
+    x = torch.randn(2, 12, 3, generator=torch.Generator().manual_seed(0)) * 0.05 + 1
+    x.requires_grad_()
+    before, optimizer = float(koleo_loss(x.detach())), torch.optim.Adam([x], lr=0.05)
+    for _ in range(100):
+        optimizer.zero_grad()
+        koleo_loss(x).backward()
+        optimizer.step()
+    unit = F.normalize(x.detach(), dim=-1)
+    gaps = torch.cdist(unit, unit) + 9 * torch.eye(12)
+    assert float(koleo_loss(x.detach())) < before - 1
+    assert float(gaps.min()) > 0.4
+
+
+def test_koleo_of_equal_features_has_no_nan() -> None:
+    """Two pictures with one feature: a large loss, and a gradient that is a number."""
+    x = torch.ones(2, 4, 3, requires_grad=True)
+    loss = koleo_loss(x)
+    loss.backward()
+    assert loss.item() == pytest.approx(-math.log(1e-8), rel=1e-4)
+    assert x.grad is not None
+    assert bool(x.grad.isfinite().all())
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 4), (3, 4)])
+def test_koleo_needs_neighbours(shape: tuple[int, ...]) -> None:
+    """One picture has no neighbour: DINOv2 divides by infinity there (issue 314)."""
+    with pytest.raises(ValueError, match="at least 2 pictures"):
+        koleo_loss(torch.randn(shape))

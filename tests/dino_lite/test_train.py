@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dino_lite import (
@@ -128,6 +129,12 @@ class SlowDino:
                 if v != q:
                     loss, pairs = loss + self.cross_entropy(t[q], s[v], knobs), pairs + 1
         loss = loss / pairs
+        dino_loss = float(loss.detach())  # what is logged: without DINOv2's term
+        if self.config.koleo_weight:
+            for x in crops[:2]:
+                z = F.normalize(self.student.backbone(x), dim=1)
+                gaps = torch.stack([min((z[i] - z[j]).norm() for j in range(len(z)) if j != i) for i in range(len(z))])
+                loss = loss - self.config.koleo_weight * gaps.log().mean() / 2
         m = knobs["center_momentum"]
         self.center = m * self.center + (1 - m) * torch.cat(t).mean(dim=0)
         self.update_student(loss, knobs)
@@ -136,7 +143,7 @@ class SlowDino:
             for ours, theirs in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
                 ours.copy_(m * ours + (1 - m) * theirs)
         self.step += 1
-        return float(loss.detach())
+        return dino_loss
 
     def logits(self, network: Any, crops: list[Tensor]) -> list[Tensor]:
         """Each crop by itself, but all of them at once where batch norm looks at the whole batch."""
@@ -174,6 +181,7 @@ class SlowDino:
         pytest.param(dataclasses.replace(TINY, n_local=0), id="2 global views"),
         pytest.param(dataclasses.replace(TINY, norm_last_layer=False, clip_grad=0.02), id="free prototypes, clipping"),
         pytest.param(dataclasses.replace(TINY, head_bn=True), id="batch norm in the head"),
+        pytest.param(dataclasses.replace(TINY, koleo_weight=0.5), id="KoLeo"),
     ],
 )
 def test_five_steps_equal_algorithm_1(config: DinoConfig) -> None:
