@@ -26,7 +26,7 @@ from bench.rounds import machine
 from dino_lite import Dino, DinoConfig, Pictures, features, knn_accuracy, load_pictures, pixel_features, scorecard
 from dino_lite.batches import batch_rows
 from dino_lite.run import RunFolder, record
-from dino_lite.scorecard import vendor_rows
+from dino_lite.scorecard import moved, vendor_rows
 
 Changes = dict[str, Any]
 Rows = dict[str, dict[str, Tensor]]  # features (N, D) by condition ("random", "white", "moved") and pool
@@ -63,6 +63,32 @@ TRIALS: dict[str, Changes] = {
     "m0.97": dict(ema_momentum=0.97),
     "nobn": dict(head_bn=False),
     "head512": dict(head_hidden=512, bottleneck=64),
+    "koleo": dict(koleo_weight=0.1),
+    "koleo0.5": dict(koleo_weight=0.5),
+    "koleo2": dict(koleo_weight=2.0),
+    "h512k": dict(head_hidden=512, bottleneck=128, koleo_weight=0.5),
+    "h512klocal2": dict(head_hidden=512, bottleneck=128, koleo_weight=0.5, n_local=2, local_scale=(0.2, 0.6)),
+    "h512kjitter": dict(head_hidden=512, bottleneck=128, koleo_weight=0.5, jitter=(0.3, 0.3, 0.2, 0.05)),
+    "h512kcrop0.4": dict(head_hidden=512, bottleneck=128, koleo_weight=0.5, global_scale=(0.4, 1.0)),
+    "h512kpx48": dict(head_hidden=512, bottleneck=128, koleo_weight=0.5, global_size=48),
+    "h512klr2": dict(head_hidden=512, bottleneck=128, koleo_weight=0.5, lr=0.004),
+    "h512kk4096": dict(head_hidden=512, bottleneck=128, koleo_weight=0.5, out_dim=4096),
+    "h512ksharp": dict(head_hidden=512, bottleneck=128, koleo_weight=0.5, teacher_temp=0.02, warmup_teacher_temp=0.02),
+    "h512ksharp64": dict(
+        head_hidden=512, bottleneck=128, koleo_weight=0.5, teacher_temp=0.02, warmup_teacher_temp=0.02, batch_size=64
+    ),
+    "h512kcold": dict(
+        head_hidden=512,
+        bottleneck=128,
+        koleo_weight=0.5,
+        student_temp=0.05,
+        teacher_temp=0.025,
+        warmup_teacher_temp=0.025,
+    ),
+    "koleo.5local2": dict(koleo_weight=0.5, n_local=2, local_scale=(0.2, 0.6)),
+    "koleo.5wide192": dict(koleo_weight=0.5, dim=192, depth=3),
+    "head512koleo": dict(head_hidden=512, bottleneck=128, koleo_weight=0.1),
+    "head512stem": dict(head_hidden=512, bottleneck=128, koleo_weight=0.1, stem=True),
     "local2": dict(n_local=2, local_scale=(0.2, 0.6)),
     "px48": dict(global_size=48),
     "depth2": dict(depth=2),
@@ -99,26 +125,10 @@ def held_out(pictures: Pictures) -> Tensor:
     return held
 
 
-def moved(images: Tensor, seed: int = 0) -> Tensor:
-    """uint8 (N, 4, S, S), each scaled to 0.6 to 0.9, turned by up to 20° either way and put anywhere it fits."""
-    generator = torch.Generator().manual_seed(seed)
-    chance = 2 * torch.rand(4, len(images), generator=generator) - 1
-    size, angle = 0.75 + 0.15 * chance[0], chance[1] * torch.pi / 9
-    room = 1 - size
-    x = images.float() / 255
-    x[:, :3] *= x[:, 3:]
-    turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(-1, 2, 2) / size[:, None, None]
-    shift = -(turn @ torch.stack([chance[2] * room, chance[3] * room], 1)[..., None])
-    grid = F.affine_grid(torch.cat([turn, shift], 2), list(x.shape), align_corners=False)
-    x = F.grid_sample(x, grid, align_corners=False)
-    x[:, :3] /= x[:, 3:].clamp_min(1e-3)
-    return x.clamp(max=1).mul(255).round().to(torch.uint8)
-
-
 def conditions(pictures: Pictures) -> dict[str, tuple[Tensor, str]]:
     """The pictures and the background of each condition; "moved" ones have random backgrounds too."""
     images = pictures.images
-    return {"random": (images, "random"), "white": (images, "white"), "moved": (moved(images), "random")}
+    return {"random": (images, "random"), "white": (images, "white"), "moved": (moved(pictures).images, "random")}
 
 
 def model_rows(model: nn.Module, pictures: Pictures) -> Rows:

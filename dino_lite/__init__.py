@@ -10,7 +10,8 @@ Reading order, the algorithm first:
     vit.py, head.py, network.py      what turns a crop into logits
     schedules.py, knobs.py, optimizer.py     what changes while it trains
     collapse.py    is it alive? entropy, KL, mutual information, and a diagnosis (steplog.py: every step)
-    evaluate.py, scorecard.py, attention.py  what it has learnt (finetune.py: with a few labels; index.py: search)
+    evaluate.py, scorecard.py, attention.py  what it has learnt (finetune.py: with a few labels; index.py: search;
+                   shipped.py: a trained model in the package)
     data.py        pictures (data_emoji.py, data_folder.py, data_torchvision.py)
     batches.py, distributed.py, checkpoint.py, preflight.py, run.py, __main__.py     a run one can trust
 """
@@ -34,6 +35,7 @@ from dino_lite.index import VectorIndex
 from dino_lite.loss import batch_softmax_probs, dino_loss, sinkhorn_probs, teacher_probs, update_center
 from dino_lite.network import Network
 from dino_lite.scorecard import scorecard
+from dino_lite.shipped import Recording, pretrained, recording
 from dino_lite.steplog import StepLog
 from dino_lite.teacher import ema_update, make_teacher
 from dino_lite.train import Dino, train
@@ -47,6 +49,7 @@ __all__ = [
     "DinoHead",
     "Network",
     "Pictures",
+    "Recording",
     "StepLog",
     "VectorIndex",
     "ViT",
@@ -73,6 +76,8 @@ __all__ = [
     "mass_mask",
     "on_background",
     "pixel_features",
+    "pretrained",
+    "recording",
     "retrieval_accuracy",
     "save_checkpoint",
     "scorecard",

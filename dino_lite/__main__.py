@@ -21,7 +21,7 @@ from dino_lite.run import RunFolder, evaluate_run, record, scores_of
 from dino_lite.train import Dino
 
 Facts = dict[str, Any]
-PRESETS = {"lab": DinoConfig.lab, "small": DinoConfig.small, "paper_vit_s16": DinoConfig.paper_vit_s16}
+PRESETS = {name: getattr(DinoConfig, name) for name in ("lab", "small", "emoji", "paper_vit_s16")}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from dino_lite.config import DinoConfig
 from dino_lite.distributed import pick_device
+from dino_lite.network import without_weights
 from dino_lite.train import Dino
 
 FORMAT = "dino_lite 1"
@@ -36,7 +37,9 @@ def load_checkpoint(path: str | Path, device: str | torch.device | None = None) 
     header, tensors = read(path)
     device = pick_device(device)
     try:
-        dino = Dino(DinoConfig.from_json(header["config"]), device=device)
+        config = DinoConfig.from_json(header["config"])
+        dino = Dino(without_weights(config), device=device)  # all its weights are in the file: nothing is fetched
+        dino.config = config
         dino.load_state_dict(join(tensors, json.loads(header["state"])))
     except Exception as error:  # a foreign header can be wrong in any way
         missing = "there is no " if isinstance(error, KeyError) else ""

@@ -9,6 +9,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from dino_lite.field_checks import require_kind, require_range
+
 TARGETS = ("center", "sinkhorn", "batch_softmax")
 
 
@@ -82,8 +84,8 @@ class DinoConfig:
     def __post_init__(self) -> None:
         """Refuse values that no run can use, with one sentence each."""
         for field in dataclasses.fields(self):
-            _require_kind(field.name, getattr(self, field.name), field.default)
-        _require_range(self, "bottleneck patch_size picture_size", 1, float("inf"))
+            require_kind(field.name, getattr(self, field.name), field.default)
+        require_range(self, "bottleneck patch_size picture_size", 1, float("inf"))
         for name in ("global_size", "local_size"):
             size = getattr(self, name)
             if size < self.patch_size or size % self.patch_size:
@@ -91,15 +93,15 @@ class DinoConfig:
                     f"{name} must be a multiple of patch_size ({self.patch_size} px), got {size}: "
                     f"try {max(1, round(size / self.patch_size)) * self.patch_size}."
                 )
-        _require_range(self, "center_momentum ema_momentum jitter_prob grey_prob solarize_prob", 0, 1)
-        _require_range(self, "drop_path", 0, 0.999)
-        _require_range(self, "warmup_share warmup_teacher_temp_share freeze_last_layer_share", 0, 1)
-        _require_range(self, "student_temp teacher_temp warmup_teacher_temp", 1e-6, float("inf"))
+        require_range(self, "center_momentum ema_momentum jitter_prob grey_prob solarize_prob", 0, 1)
+        require_range(self, "drop_path", 0, 0.999)
+        require_range(self, "warmup_share warmup_teacher_temp_share freeze_last_layer_share", 0, 1)
+        require_range(self, "student_temp teacher_temp warmup_teacher_temp", 1e-6, float("inf"))
         rates = "lr min_lr weight_decay weight_decay_end clip_grad koleo_weight"
-        _require_range(self, f"init_std position_std n_local {rates}", 0, float("inf"))
+        require_range(self, f"init_std position_std n_local {rates}", 0, float("inf"))
         if self.koleo_weight and self.batch_size // self.accumulate < 2:
             raise ValueError("koleo_weight needs 2 pictures or more in each part of a batch: raise batch_size.")
-        _require_range(self, "batch_size accumulate epochs depth heads dim out_dim head_hidden", 1, float("inf"))
+        require_range(self, "batch_size accumulate epochs depth heads dim out_dim head_hidden", 1, float("inf"))
         if self.dim % self.heads:
             raise ValueError(f"dim must be a multiple of heads ({self.heads}), got {self.dim}.")
         for name in ("global_scale", "local_scale"):
@@ -155,6 +157,26 @@ class DinoConfig:
         return dataclasses.replace(long, n_local=4, local_scale=(0.2, 0.6), dim=96, depth=4, out_dim=1024)
 
     @classmethod
+    def emoji(cls) -> "DinoConfig":
+        """The recipe of the model in the package: an hour or more on one CPU core; its search is bench/RECIPES.md."""
+        return dataclasses.replace(
+            cls.lab(),
+            dim=96,
+            depth=4,
+            head_hidden=512,
+            bottleneck=128,
+            head_bn=True,
+            out_dim=1024,
+            target="sinkhorn",  # a young run may then follow its teacher closely: with a centre it would collapse
+            ema_momentum=0.9,
+            teacher_temp=0.02,  # sharp: targets are to tell single pictures apart
+            warmup_teacher_temp=0.02,
+            koleo_weight=0.5,  # what helped most: features that spread find their neighbours
+            batch_size=128,
+            epochs=700,
+        )
+
+    @classmethod
     def paper_vit_s16(cls) -> "DinoConfig":
         """ViT-S/16 as the paper trains it for 100 epochs: batch 1024 over 16 GPUs, τt 0.04 → 0.07."""
         return cls(batch_size=1024, teacher_temp=0.07)
@@ -175,22 +197,3 @@ class DinoConfig:
             return cls(**fields)
         except (AttributeError, TypeError, ValueError) as error:
             raise ValueError(f"These are not the settings of a DINO run: {error}") from error
-
-
-def _require_range(config: DinoConfig, names: str, low: float, high: float) -> None:
-    for name in names.split():
-        value = getattr(config, name)
-        if not low <= value <= high:  # also false for NaN
-            wanted = f"at least {low:g}" if high == float("inf") else f"between {low:g} and {high:g}"
-            raise ValueError(f"{name} must be {wanted}, got {value}.")
-
-
-def _require_kind(name: str, value: Any, default: Any) -> None:
-    if isinstance(default, tuple):
-        fits = isinstance(value, tuple) and len(value) == len(default) and all(type(x) in (int, float) for x in value)
-        wanted = f"a tuple of {len(default)} numbers"
-    else:
-        fits = type(value) in ((int, float) if type(default) is float else (type(default),))
-        wanted = {int: "a whole number", float: "a number", bool: "True or False", str: "a text"}[type(default)]
-    if not fits:
-        raise ValueError(f"{name} must be {wanted}, got {value!r}.")

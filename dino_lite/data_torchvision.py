@@ -67,7 +67,7 @@ def load_torchvision(name: str, size: int, root: str | Path | None, split: str) 
     if split not in source.splits:
         raise ValueError(f"{name} has the splits {', '.join(source.splits)}, got split={split!r}.")
     home = data_home(root)
-    home = home.parent if home.name == source.folder else home  # the sub-folder itself was given
+    home = home.parent if home.name == source.folder else nearest(home, source.folder)  # it may be given itself
     dataset = open_dataset(name, dataset_maker(name, size, split, home), home, search_debian=root is None)
     with one_sentence(f"the files of {name} in {home} are broken", "delete them and load again"):
         images, labels, masks = (read_arrays if hasattr(dataset, "data") else read_files)(dataset, size)
@@ -81,6 +81,12 @@ def load_torchvision(name: str, size: int, root: str | Path | None, split: str) 
 def data_home(root: str | Path | None) -> Path:
     """The folder of the torchvision sets: `root`, else $DINO_LITE_DATA, else ~/.cache/dino_lite."""
     return Path(os.path.expanduser(root or os.environ.get("DINO_LITE_DATA") or "~/.cache/dino_lite"))
+
+
+def nearest(home: Path, folder: str) -> Path:
+    """`home`, or the first folder in it that holds the set when `home` does not: its files lie one level deeper."""
+    deeper = [] if any(home.glob(f"{folder}*")) else sorted(home.glob(f"*/{folder}*"))
+    return deeper[0].parent if deeper else home
 
 
 def dataset_maker(name: str, size: int, split: str, home: Path) -> Callable[..., Any]:
@@ -114,7 +120,7 @@ def open_dataset(name: str, make: Callable[..., Any], home: Path, search_debian:
             with tempfile.TemporaryDirectory() as folder:
                 lay_out(files, Path(folder))
                 return make(folder)  # read into memory: the folder may go
-    remedy = f"put the folder {SOURCES[name].folder} there, or pass root= the folder that holds it"
+    remedy = f"put the folder {SOURCES[name].folder} there, or pass root= (--root) the folder that holds it"
     with one_sentence(f"{name} could not be downloaded to {home}", remedy):
         return make_with_download(make, home)
 

@@ -1,5 +1,6 @@
 """A backbone with its head: what student and teacher are two copies of."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor, nn
 
 from dino_lite.config import DinoConfig
 from dino_lite.head import DinoHead
+from dino_lite.timm_weights import WeightsNotFetched, timm_model
 from dino_lite.vit import DropPath, ViT
 
 Backbone = Any  # a ViT, ours or timm's: an nn.Module with forward, forward_features and num_features
@@ -43,33 +45,41 @@ def build_network(config: DinoConfig, seed: int) -> Network:
 
 
 def build_backbone(config: DinoConfig) -> Backbone:
-    """Our ViT, or for "timm:NAME" that timm ViT, with its pretrained weights where NAME has a ".TAG"."""
+    """Our ViT, or for "timm:NAME" that timm ViT, with its pretrained weights where NAME has a ".TAG".
+
+    ValueError for any other name, and `WeightsNotFetched`, which is one too, for weights that cannot be had.
+    """
     if config.backbone == "vit":
         shape = config.global_size, config.patch_size, config.dim, config.depth, config.heads
         return ViT(*shape, config.drop_path, config.init_std, config.position_std)
     library, _, name = config.backbone.partition(":")
     if library != "timm" or not name:
         raise ValueError(f'backbone must be "vit" or "timm:NAME", got {config.backbone!r}.')
-    import timm
-
     try:
-        model: Any = timm.create_model(
+        model = timm_model(
             name,
-            pretrained="." in name,
             img_size=config.global_size,
             num_classes=0,
             dynamic_img_size=True,
             drop_path_rate=config.drop_path,
         )
-    except Exception as error:  # timm, the hub and the network raise a dozen kinds
+    except WeightsNotFetched:
+        raise
+    except Exception as error:  # timm raises a dozen kinds
         raise ValueError(
             f"timm could not build {name!r} at {config.global_size} px ({error}). "
-            "It must be a ViT of timm.list_models('vit*'); weights (a name with a dot) need the network once."
+            "It must be a ViT of timm.list_models('vit*')."
         ) from error
     patch = model.patch_embed.patch_size[0]
     if config.global_size % patch or (config.n_local and config.local_size % patch):
         raise ValueError(f"{name} has patches of {patch} px: global_size and local_size must be multiples of it.")
     return own_drop_path(model)
+
+
+def without_weights(config: DinoConfig) -> DinoConfig:
+    """The same network with random weights in place of timm's pretrained ones: for what is to be overwritten."""
+    timms = config.backbone.startswith("timm:") and config.backbone.count(":") == 1  # no path, no hub's own name
+    return replace(config, backbone=config.backbone.partition(".")[0]) if timms else config
 
 
 def own_drop_path(model: Any) -> Any:

@@ -10,11 +10,12 @@ Reading order:
 
     machine.py     setup, steps: what the machine can do
     source.py      show
+    predictions.py predict, reveal: a guess before each answer (journal.py keeps them)
     progress.py    watch (live_picture.py: its numbers and words, live_chart.py: its chart)
     session/       Session: a run that is steered while it goes on
     collapse_lab/  the panel around it; meters/: its charts; drawing/: how live charts are drawn
     explorer/      Explorer: a map of an embedding to walk about in
-    widgets/       TemperatureWidget, CenterWidget, EMAWidget, MultiCropWidget, AttentionWidget
+    widgets/       TemperatureWidget, CenterWidget, EMAWidget, MultiCropWidget, AttentionWidget, SearchWidget
     plots/         the figures of the notebooks; report/: those of a run, on one page
     lab.py, doctor.py, build.py, cli.py      the commands
 """
@@ -26,10 +27,18 @@ if TYPE_CHECKING:
     from dino_notebooks.collapse_lab import CollapseLab
     from dino_notebooks.explorer import Explorer
     from dino_notebooks.machine import setup, steps
+    from dino_notebooks.predictions import predict, reveal
     from dino_notebooks.progress import watch
     from dino_notebooks.session import Session
     from dino_notebooks.source import show
-    from dino_notebooks.widgets import AttentionWidget, CenterWidget, EMAWidget, MultiCropWidget, TemperatureWidget
+    from dino_notebooks.widgets import (
+        AttentionWidget,
+        CenterWidget,
+        EMAWidget,
+        MultiCropWidget,
+        SearchWidget,
+        TemperatureWidget,
+    )
 
 __all__ = [
     "AttentionWidget",
@@ -38,8 +47,11 @@ __all__ = [
     "EMAWidget",
     "Explorer",
     "MultiCropWidget",
+    "SearchWidget",
     "Session",
     "TemperatureWidget",
+    "predict",
+    "reveal",
     "setup",
     "show",
     "steps",
@@ -53,8 +65,11 @@ _HOMES = {
     "EMAWidget": "widgets",
     "Explorer": "explorer",
     "MultiCropWidget": "widgets",
+    "SearchWidget": "widgets",
     "Session": "session",
     "TemperatureWidget": "widgets",
+    "predict": "predictions",
+    "reveal": "predictions",
     "setup": "machine",
     "show": "source",
     "steps": "machine",

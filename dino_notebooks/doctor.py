@@ -109,19 +109,30 @@ def jupyterlab() -> str:
 def widgets() -> str:
     """ipywidgets and its half in the browser are both there, and that half is not switched off."""
     version = required("ipywidgets", "8")
+    require_front_end("@jupyter-widgets/jupyterlab-manager", version, "jupyterlab_widgets")
+    return version
+
+
+def explorer() -> str:
+    """What the embedding explorer is drawn with."""
+    version = required("anywidget", "0.9")
+    require_front_end("anywidget", version, "anywidget")
+    return version
+
+
+def require_front_end(name: str, version: str, package: str) -> None:
+    """Ill unless JupyterLab has this extension, and has not switched it off."""
     from jupyter_core.paths import jupyter_config_path, jupyter_path
 
-    name = "@jupyter-widgets/jupyterlab-manager"
     places = [Path(path, name) for path in jupyter_path("labextensions")]
     if not any((place / "package.json").is_file() for place in places):
         raise Ill(
             f"{version}, but JupyterLab lacks its half of it, so widgets show as text",
-            f"Reinstall it: {pip('--force-reinstall jupyterlab_widgets')}",
+            f"Reinstall it: {pip(f'--force-reinstall {package}')}",
         )
     for file in (Path(path, "labconfig", "page_config.json") for path in jupyter_config_path()):
         if file.is_file() and json.loads(file.read_text()).get("disabledExtensions", {}).get(name):
             raise Ill(f"switched off in {file}", f"Switch it on: jupyter labextension enable {name}")
-    return version
 
 
 def disk() -> str:
@@ -188,6 +199,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "threads": thread_count,
     "JupyterLab": jupyterlab,
     "ipywidgets": widgets,
+    "anywidget": explorer,
     "ipykernel": kernel,
     "disk": disk,
     "UMAP": umap,

@@ -662,12 +662,19 @@ function render({ model, el }) {
   }
 
   let drag = null;
+  const fingers = new Map(); // where each pointer that is down is, in px
   const on = (node, name, action, options = {}) => node.addEventListener(name, action, { signal, ...options });
 
   on(stage, "pointerdown", (event) => {
     if (event.button || event.target.closest("button")) return;
     const at = point(event);
     stage.setPointerCapture(event.pointerId);
+    fingers.set(event.pointerId, at);
+    if (fingers.size > 1 && drag) { // a pinch from now on, neither a click nor a lasso
+      map.lasso = null;
+      drag.moved = true;
+      return;
+    }
     drag = { start: at, last: at, moved: false };
     if (event.shiftKey || lassoing) map.lasso = [at];
   });
@@ -675,6 +682,7 @@ function render({ model, el }) {
   on(stage, "pointermove", (event) => {
     const at = point(event);
     if (!drag) return hover(event.target.closest("button") ? null : at);
+    if (fingers.size > 1) return pinch(event.pointerId, at);
     drag.moved ||= Math.hypot(at[0] - drag.start[0], at[1] - drag.start[1]) > CLICK_PX;
     if (map.lasso) {
       map.lasso.push(at);
@@ -689,7 +697,12 @@ function render({ model, el }) {
   });
 
   on(stage, "pointerup", (event) => {
+    fingers.delete(event.pointerId);
     if (!drag) return;
+    if (fingers.size) { // the finger that stays goes on dragging
+      [drag.last] = fingers.values();
+      return;
+    }
     const { moved } = drag;
     if (map.lasso && moved) {
       const rows = map.inside(map.lasso);
@@ -702,7 +715,23 @@ function render({ model, el }) {
     setLassoing(false);
   });
 
+  // Two fingers: the map goes with their middle, and grows with the gap between them.
+  function pinch(finger, at) {
+    const before = grip();
+    fingers.set(finger, at);
+    const after = grip();
+    hideTip();
+    map.pan(after.at[0] - before.at[0], after.at[1] - before.at[1]);
+    map.zoom(after.gap / before.gap, ...after.at);
+  }
+
+  function grip() {
+    const [a, b] = fingers.values();
+    return { at: [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2], gap: Math.max(1, Math.hypot(a[0] - b[0], a[1] - b[1])) };
+  }
+
   function endDrag() {
+    fingers.clear();
     drag = map.lasso = null;
     stage.classList.remove("dx-dragging");
     map.draw();

@@ -7,17 +7,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dino_lite import Dino, Pictures, features, load_checkpoint
+from dino_lite import Dino, Pictures, Recording, features, load_checkpoint, recording
 from dino_notebooks.plots.neighbours import checked_rows
 
-KINDS = "a table of features (N, D), a Dino, a network, a run folder, or a dict of these by name"
+KINDS = "a table of features (N, D), a Dino, a network, a run folder, a Recording, or a dict of these by name"
 
 
 def features_by_name(source: Any, pictures: Pictures) -> dict[str, Tensor]:
     """Name → features (N, D) float32 on the CPU; one thing alone gets the name "features".
 
-    ValueError, one sentence, for what is no features of these pictures.
+    None: the shipped model's recording. ValueError, one sentence, for what is no features of these pictures.
     """
+    if source is None:
+        source = recording()
+    if isinstance(source, Recording):
+        source = source.backbones()
     if not isinstance(source, dict):
         return {"features": _features(source, pictures, "")}
     if not source:

@@ -1,5 +1,6 @@
 """`Explorer(features, pictures)`: a map of an embedding to walk about in.
 
+    Explorer()                                          the shipped model: three snapshots of its training
     Explorer(rows, pictures)                            features (N, D), a Dino, a network or a run folder
     Explorer(CollapseLab(), pictures)                   moves while the lab trains
     Explorer({"step 0": a, "step 600": b}, pictures)    snapshots of a training run: the pictures glide
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from dino_lite import Pictures
+from dino_lite import Pictures, load_pictures
 from dino_notebooks.explorer.alike import Agreement, agreement, clusters, neighbours
 from dino_notebooks.explorer.background import Background
 from dino_notebooks.explorer.colorings import colorings, groups_of, notes
@@ -29,6 +30,7 @@ from dino_notebooks.machine import one_thread, somebody_watches, steps
 from dino_notebooks.plots.places import FEWEST, LOCK
 
 NEIGHBOURS = 11  # fill a row of an ordinary notebook
+EMOJI_SIZE = 64  # px, as they are in the package
 FULL = 600  # steps; fewer in fast mode, which has no time for a UMAP
 
 
@@ -36,7 +38,8 @@ class Explorer(ExplorerPage):
     """The map. It begins as a PCA; a UMAP follows from a thread of its own when it is ready.
 
     source: features (N, D), or a Dino, network or run folder to compute them with; a dict of these: snapshots, of which
-    the last is shown first; or a CollapseLab to follow. method: "umap" or "pca". color_by: "group", "vendor", "cluster"
+    the last is shown first; a `Recording` (the shipped one for None); or a CollapseLab to follow. pictures: the emoji
+    for None. method: "umap" or "pca". color_by: "group", "vendor", "cluster"
     or "nothing", by itself the first that there is. height: of the map, px. ValueError, one sentence, for what is no
     map.
     """
@@ -45,8 +48,8 @@ class Explorer(ExplorerPage):
 
     def __init__(
         self,
-        source: Any,
-        pictures: Pictures,
+        source: Any = None,
+        pictures: Pictures | None = None,
         method: str = "umap",
         color_by: str | None = None,
         height: int = 520,
@@ -54,6 +57,8 @@ class Explorer(ExplorerPage):
     ) -> None:
         if method not in METHODS:
             raise ValueError(f'method must be "umap" or "pca", got {method!r}.')
+        if pictures is None:
+            pictures = load_pictures("emoji", EMOJI_SIZE)
         if len(pictures) < 2:
             raise ValueError("A map needs at least two pictures, got one.")
         self.pictures, self.seed = pictures, seed

@@ -12,6 +12,7 @@ from torch import Tensor
 from dino_lite import Dino, DinoConfig, Pictures, features, load_checkpoint, load_pictures, pixel_features
 from dino_lite.data import NAMES
 from dino_lite.evaluate import image_size
+from dino_lite.network import without_weights
 from dino_lite.run import RunFolder
 from dino_lite.scorecard import vendor_rows
 from dino_notebooks.plots import winners
@@ -46,8 +47,8 @@ class Evidence:
 
     @cached_property
     def untrained(self) -> Dino:
-        """The same network before its first step."""
-        return Dino(self.config, self.dino.seed, self.dino.device)
+        """The same network with random weights."""
+        return Dino(without_weights(self.config), self.dino.seed, self.dino.device)
 
     @cached_property
     def rows(self) -> Tensor:

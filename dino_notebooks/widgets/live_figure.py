@@ -9,6 +9,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from dino_notebooks.drawing import Drawing
+from dino_notebooks.widgets.plain_keys import PlainKeys
 from dino_notebooks.widgets.static_twin import StaticTwin
 
 WIDTH = 620.0  # px, of the drawings: all of it fits beside the prompts of a notebook in a narrow window
@@ -39,7 +40,7 @@ class LiveFigure(StaticTwin, widgets.VBox):
         self._figure: Figure | None = None
         self._lock = threading.RLock()  # JupyterLab may call from several threads
         # ipywidgets' boxes show scroll bars as soon as a margin sticks out
-        super().__init__([*rows, self.picture, self.line], layout={"overflow": "visible", "width": "100%"})
+        super().__init__([*rows, self.picture, self.line, PlainKeys()], layout={"overflow": "visible", "width": "100%"})
         self.refresh()
 
     def figure(self) -> Figure:

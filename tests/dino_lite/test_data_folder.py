@@ -6,8 +6,9 @@ Run: pytest tests/dino_lite/test_data_folder.py
 
 import io
 import sys
+import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import torch
 from PIL import Image
 
 from dino_lite.data import Pictures, load_pictures
-from dino_lite.data_folder import describe, find_pictures
+from dino_lite.data_folder import decode_all, describe, find_pictures
 
 RED, GREEN, BLUE = (250, 10, 20), (10, 240, 30), (20, 30, 230)
 
@@ -76,6 +77,19 @@ def test_pictures_beside_class_folders_give_no_labels(tmp_path: Path) -> None:
     assert caught[0].filename == __file__  # the warning points at the reader's line
 
 
+def test_a_folder_of_splits_is_named(tmp_path: Path) -> None:
+    """Otherwise the test pictures are trained on, and "test" and "train" are the classes."""
+    for name in ("train/cat/a.png", "test/cat/b.png"):
+        save(tmp_path / name)
+    with pytest.warns(UserWarning, match="holds test and train: all were read, as if they were classes") as caught:
+        pictures = load_pictures(tmp_path)
+    assert len(pictures) == 2
+    assert caught[0].filename == __file__
+    assert load_pictures(tmp_path / "train").label_names == ["cat"]
+    (tmp_path / "test").rename(tmp_path / "bus")
+    assert load_pictures(tmp_path).label_names == ["bus", "train"]  # vehicles: no warning
+
+
 def test_hidden_and_foreign_files_are_ignored(tmp_path: Path) -> None:
     save(tmp_path / "a.png")
     save(tmp_path / ".hidden.png")
@@ -109,6 +123,32 @@ def test_a_name_wins_over_a_folder_and_a_path_over_a_name(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     assert len(load_pictures("emoji")) > 3000
     assert load_pictures(Path("emoji")).names == load_pictures("./emoji").names == ["mine.png"]
+
+
+# --- many files ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 17, 1000])
+def test_every_item_once_and_in_order(count: int) -> None:
+    assert decode_all(lambda number: number**2, range(count), "squares") == [number**2 for number in range(count)]
+
+
+def test_an_interrupt_does_not_wait_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while 50,000 files are read: it ends after the few that are under way."""
+    seen = []
+
+    def interrupted_bar(results: Iterator[None], *_: object, **__: object) -> None:
+        next(results)
+        raise KeyboardInterrupt
+
+    def decode(number: int) -> None:
+        seen.append(number)
+        time.sleep(0.001)
+
+    monkeypatch.setattr("dino_lite.data_folder.tqdm", interrupted_bar)
+    with pytest.raises(KeyboardInterrupt):
+        decode_all(decode, range(20_000), "numbers")
+    assert len(seen) < 10_000
 
 
 # --- geometry -----------------------------------------------------------------------------------------------

@@ -330,6 +330,17 @@ def test_the_folder_of_the_files_itself_may_be_given(tmp_path: Path) -> None:
     assert len(load_pictures("oxford_pets", size=16, root=tmp_path / "oxford-iiit-pet")) == 2
 
 
+@pytest.mark.parametrize("depth", ["", "vision"])
+def test_files_one_folder_deeper(tmp_path: Path, depth: str) -> None:
+    """--root /data finds /data/vision/oxford-iiit-pet, but not in place of /data/oxford-iiit-pet."""
+    pet_files(tmp_path / depth)
+    if not depth:
+        (tmp_path / "archive" / "oxford-iiit-pet").mkdir(parents=True)  # empty
+    before = files_below(tmp_path)
+    assert len(load_pictures("oxford_pets", size=16, root=tmp_path)) == 2
+    assert files_below(tmp_path) == before
+
+
 # --- download -----------------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dino_lite.attention import attention_maps
 from dino_lite.vit import DropPath, ViT
 
 TINY = dict(img_size=32, patch_size=8, embed_dim=24, depth=3, num_heads=3, num_classes=0)
@@ -160,6 +161,27 @@ def test_converted_weights_are_copies(way: str) -> None:
         for parameter in source.parameters():
             parameter.zero_()
     assert result(pictures(32)).equal(before)
+
+
+@pytest.mark.parametrize("way", ["from_timm", "to_timm", "attention_maps", "refused"])
+def test_torchs_generator_is_somebody_elses(way: str) -> None:
+    """A network begins with random weights, even one that is to get others."""
+    theirs, ours = timm_vit(), small_vit()
+    other = timm_vit(global_pool="avg")
+    state = torch.get_rng_state()
+    if way == "attention_maps":
+        attention_maps(theirs, pictures(32))
+    elif way == "refused":
+        with pytest.raises(ValueError, match="Only plain"):
+            ViT.from_timm(other)
+    else:
+        ours.to_timm() if way == "to_timm" else ViT.from_timm(theirs)
+    assert torch.get_rng_state().equal(state)
+
+
+def test_frozen_weights_can_be_trained() -> None:
+    ours = ViT.from_timm(timm_vit().requires_grad_(False))
+    assert all(parameter.requires_grad and parameter.is_leaf for parameter in ours.parameters())
 
 
 def test_our_own_vit_equals_its_timm_twin() -> None:

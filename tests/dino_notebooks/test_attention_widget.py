@@ -4,12 +4,13 @@ Run: pytest tests/dino_notebooks/test_attention_widget.py
 """
 
 import base64
+import datetime
 import io
 import itertools
 import math
 import re
-import subprocess
-import sys
+import time
+from pathlib import Path
 from typing import Any
 
 import drawn
@@ -17,11 +18,12 @@ import numpy as np
 import pytest
 import timm
 import torch
+from huggingface_hub import constants
 from matplotlib import colormaps
 from PIL import Image
 from torch import Tensor, nn
 
-from dino_lite import Dino, DinoConfig, Pictures, ViT, load_pictures
+from dino_lite import Dino, DinoConfig, Pictures, ViT, load_pictures, pretrained, timm_weights
 from dino_notebooks.drawing import BLUE, ORANGE
 from dino_notebooks.widgets import AttentionWidget
 from dino_notebooks.widgets.attention_drawing import SHOWN, TOP, outlines, percent
@@ -284,13 +286,29 @@ def test_one_picture_of_any_shape(channels: int, height: int, width: int) -> Non
     widget = AttentionWidget(vit(), image)
     row = timm_rows(vit(), image, 32)[-1].mean(0).tolist()
     assert widget.numbers["largest"] == pytest.approx(max(row[1:]), abs=1e-4)
-    assert "iou" not in widget.numbers
-    assert "no mask of its own" in widget.line.value
+    seen = channels == 4 and bool((image[3] > 127).any() & (image[3] <= 127).any())
+    assert ("iou" in widget.numbers) == seen
+    assert ("no mask of its own" in widget.line.value) == (not seen)
     assert ("squeezed to 32 × 32 px" in widget.line.value) == (height != width)
     scale = SHOWN / max(height, width)
     still = pictures_in(widget.picture.value)[0]
     assert still.shape == (max(1, round(height * scale)), max(1, round(width * scale)), 3)
-    assert not drawn.strokes(widget.picture.value, ORANGE)
+    assert bool(drawn.strokes(widget.picture.value, ORANGE)) == seen
+
+
+@pytest.mark.parametrize("alpha", [0, 255, None])
+def test_alpha_is_a_mask(alpha: int | None) -> None:
+    """As of emoji; not where it is the same everywhere."""
+    image = picture(4, 32, 32)
+    image[3] = 127 if alpha is None else alpha
+    if alpha is None:
+        image[3, 8:24, :16] = 128
+    widget = AttentionWidget(vit(), image)
+    assert ("iou" in widget.numbers) == (alpha is None)
+    if alpha is None:
+        kept = slow_mask(timm_rows(vit(), image, 32)[-1].mean(0).tolist()[1:], 0.6)
+        assert widget.numbers["iou"] == pytest.approx(slow_iou(kept, 4, image[3] > 127), abs=1e-4)
+        assert widget.numbers["iou_of_all"] == pytest.approx(0.25)
 
 
 def test_menu_of_pictures(shared: AttentionWidget) -> None:
@@ -309,27 +327,105 @@ def test_menu_of_many_pictures() -> None:
     assert f"The first {MOST_PICTURES} of {MOST_PICTURES + 1}:" in widget.picture_menu.children[1].value
 
 
-@pytest.mark.parametrize("wrong", [torch.zeros(3, 8, 8), torch.zeros(2, 8, 8, dtype=torch.uint8), "cat.png"])
+@pytest.mark.parametrize("wrong", [torch.zeros(3, 8, 8), torch.zeros(2, 8, 8, dtype=torch.uint8), 3])
 def test_other_pictures_are_refused(wrong: Any) -> None:
-    with pytest.raises(ValueError, match="pictures must be Pictures or one picture"):
+    with pytest.raises(ValueError, match="pictures must be Pictures, a file's path or one picture"):
         AttentionWidget(vit(), wrong)
+
+
+def test_a_path(tmp_path: Path) -> None:
+    """The same picture as from its pixels."""
+    image = picture(3, 30, 40)
+    Image.fromarray(image.permute(1, 2, 0).numpy()).save(tmp_path / "mine.png")
+    for path in (tmp_path / "mine.png", str(tmp_path / "mine.png")):
+        widget = AttentionWidget(vit(), path)
+        assert widget.numbers == AttentionWidget(vit(), image).numbers
+        assert "on mine.png:" in widget.sentence()
+    with pytest.raises(ValueError, match=r"none\.png cannot be read \(No such file or directory\)"):
+        AttentionWidget(vit(), tmp_path / "none.png")
+
+
+# --- pictures of one's own ----------------------------------------------------------------------------------
+
+
+def choose(widget: AttentionWidget, data: bytes, name: str = "mine <1>.png") -> None:
+    """What JupyterLab sends when a file was chosen."""
+    facts = {"name": name, "type": "image/png", "size": len(data), "last_modified": datetime.datetime.now(datetime.UTC)}
+    widget.upload.button.value = (facts | {"content": memoryview(data)},)
+
+
+def png(image: Tensor) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_an_upload() -> None:
+    """It is shown, with its numbers, and stays in the menu beside the others; drawn once."""
+    widget = AttentionWidget(vit(), masked())
+    widget.picture_menu.menu.value = "1"  # not the first, which a menu with other entries would fall back to
+    before, drawn_before = dict(widget.numbers), widget.picture.value
+    pictures: list[str] = []
+    widget.picture.observe(lambda change: pictures.append(change["new"]), "value")
+    image = picture(4, 30, 50)
+    choose(widget, png(image))
+    assert widget.numbers == AttentionWidget(vit(), image).numbers
+    assert "iou" in widget.numbers
+    assert len(pictures) == 1
+    assert "on mine <1>.png:" in widget.sentence()
+    names = ["first", "second <b>", "third", "mine <1>.png"]
+    assert [words for words, _ in widget.picture_menu.menu.options] == names
+    assert widget.picture_menu.menu.value == "3"
+    assert "mine &lt;1&gt;.png: 50 × 30 px." in widget.upload.line.value
+    widget.picture_menu.menu.value = "1"
+    assert (widget.numbers, widget.picture.value) == (before, drawn_before)
+    assert "mine" not in widget.upload.line.value
+    choose(widget, png(picture(3, 20, 20)), "other.png")
+    widget.picture_menu.menu.value = "3"
+    assert widget.numbers == AttentionWidget(vit(), image).numbers
+
+
+def test_an_upload_that_is_no_picture() -> None:
+    """It is said, and the view stays; so it does while other heads are looked at."""
+    widget = AttentionWidget(vit(), masked())
+    widget.picture_menu.menu.value = "1"
+    before = widget.picture.value, widget.line.value, list(widget.picture_menu.menu.options)
+    choose(widget, b"no picture", "notes.txt")
+    assert (widget.picture.value, widget.line.value, list(widget.picture_menu.menu.options)) == before
+    assert "⚠ notes.txt is not a picture" in widget.upload.line.value
+    widget.head_menu.menu.value = "0"
+    assert "notes.txt" in widget.upload.line.value
 
 
 # --- networks -----------------------------------------------------------------------------------------------
 
 
 def test_without_arguments() -> None:
-    """The lab's network with random weights, which is said to readers and listeners; emoji with masks, and a cat."""
+    """The shipped network, of which there is nothing to say; emoji with masks, and a cat."""
     widget = AttentionWidget()
-    assert "nothing has been learnt yet" in widget.children[0].value
-    assert widget.sentence().startswith("The weights are random, nothing has been learnt yet")
+    assert widget.children[0].value == ""
+    assert widget.sentence().startswith("Block 4, mean of the heads, on dog face: ")
     names = [words for words, _ in widget.picture_menu.menu.options]
     assert (names[0], names[-1], len(names)) == ("dog face", "photograph of a cat", 9)
     assert "iou" in widget.numbers
+    assert widget.numbers == AttentionWidget(pretrained("emoji")).numbers
     widget.picture_menu.menu.value = "8"
     assert "iou" not in widget.numbers
     assert "Not drawn" not in widget.line.value
     assert AttentionWidget().picture.value == AttentionWidget().picture.value
+
+
+def test_random_weights_are_said() -> None:
+    """To readers, listeners and those who read the notebook without a kernel, until something has been learnt."""
+    dino = Dino(DinoConfig.lab(), seed=0, device="cpu")
+    widget = AttentionWidget(dino, picture())
+    assert "nothing has been learnt yet" in widget.children[0].value
+    assert "⚠ The weights are random" in widget.static_html()
+    assert widget.sentence().startswith("The weights are random, nothing has been learnt yet")
+    dino.step = 1
+    widget.look_again()
+    assert widget.children[0].value == ""
+    assert "random" not in widget.sentence()
 
 
 def test_kinds_of_networks() -> None:
@@ -344,8 +440,6 @@ def test_kinds_of_networks() -> None:
         widget = AttentionWidget(model, image)
         assert widget.numbers == pytest.approx(expected, rel=1e-4)
         assert "random" not in widget.sentence()
-    dino.step = 0
-    assert "nothing has been learnt yet" in AttentionWidget(dino, image).sentence()
 
 
 def test_look_again() -> None:
@@ -386,19 +480,33 @@ def test_a_name_of_timm() -> None:
     assert len(widget.layer_menu.menu.options) == 12
 
 
-def test_weights_that_the_network_does_not_allow() -> None:
-    """One sentence of one line, in a process that has no network."""
-    code = """if True:
-        import torch
-        from dino_notebooks.widgets import AttentionWidget
-        try:
-            AttentionWidget("vit_tiny_patch16_224.augreg_in21k", torch.zeros(3, 8, 8, dtype=torch.uint8))
-        except ValueError as error:
-            print(error)"""
-    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert process.stdout.count("\n") == 1
-    assert "timm could not build 'vit_tiny_patch16_224.augreg_in21k'" in process.stdout
-    assert "need the network once" in process.stdout
+@pytest.mark.offline
+@pytest.mark.parametrize("name", ["vit_small_patch16_224.dino", "timm:vit_small_patch16_224.dino"])
+def test_weights_that_cannot_be_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    """In seconds, the shipped network and a sentence, in every form in which the widget is read."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    start = time.perf_counter()
+    widget = AttentionWidget(name)
+    assert time.perf_counter() - start < 10
+    said = re.escape("The weights of vit_small_patch16_224.dino could not be fetched (tests run without a network (")
+    said += r".+\)\): the shipped emoji model is shown instead\. "
+    assert re.match(said, widget.sentence())
+    assert re.search(f"⚠ {said}", widget.warning.value)
+    assert re.search(f"⚠ {said}", widget.static_html())
+    assert widget.numbers == AttentionWidget().numbers
+    widget.look_again()
+    assert re.match(said, widget.sentence())
+
+
+def test_a_reason_is_text_and_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a library or a server says, it is no HTML and no page of words."""
+    monkeypatch.setattr(timm_weights, "_silence", lambda: "<b>no</b> " + "really " * 200)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", "/no/such/folder")
+    widget = AttentionWidget("vit_small_patch16_224.dino", picture())
+    assert "(&lt;b&gt;no&lt;/b&gt; really" in widget.warning.value
+    assert "<b>" not in widget.warning.value
+    assert len(widget.warning.value) < 700
 
 
 @pytest.mark.parametrize(

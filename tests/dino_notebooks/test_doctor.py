@@ -113,6 +113,8 @@ def old_python(patch: pytest.MonkeyPatch, folder: Path) -> None:
         ("ipywidgets", version("ipywidgets", "7.8.5"), "7.8.5 is too old", "pip install --upgrade ipywidgets"),
         ("ipywidgets", no_front_end, "JupyterLab lacks its half", "--force-reinstall jupyterlab_widgets"),
         ("ipywidgets", front_end_switched_off, "switched off in", "jupyter labextension enable"),
+        ("anywidget", version("anywidget", None), "is not installed", "pip install anywidget"),
+        ("anywidget", no_front_end, "JupyterLab lacks its half", "--force-reinstall anywidget"),
         ("ipykernel", version("ipykernel", "7.0.1"), "7.0.1 loses updates", "pip install --upgrade ipykernel"),
         ("ipykernel", version("ipykernel", "6.20.0"), "6.20.0 is too old", "pip install --upgrade ipykernel"),
         ("ipykernel", another_kernel, "starts another Python", "jupyter kernelspec remove python3"),

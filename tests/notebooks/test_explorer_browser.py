@@ -186,6 +186,41 @@ def test_wheel_zooms_once_the_map_has_the_focus(lab: Lab) -> None:
     assert lab.page.evaluate(f"() => {MAP}.scale") == pytest.approx(before)
 
 
+def test_two_fingers_zoom_and_one_pans(lab: Lab) -> None:
+    """A pinch keeps the middle of the fingers on its place of the map; it selects and lassoes nothing."""
+    lab.kernel("explorer.selected = None")
+    asked(lab, "explorer.selected", None)
+    stage(lab).evaluate("stage => stage.scrollIntoView({block: 'center'})")
+    box = stage(lab).bounding_box()
+    assert box
+    x, y = box["x"] + 300, box["y"] + 200
+    touch = lab.page.context.new_cdp_session(lab.page)
+
+    def fingers(kind: str, **places: float) -> None:
+        points = [{"x": at, "y": y, "id": int(name[1])} for name, at in places.items()]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 2})
+    try:
+        before = lab.page.evaluate(f"() => {MAP}.scale")
+        fingers("touchStart", f0=x - 40)
+        fingers("touchStart", f0=x - 40, f1=x + 40)
+        for gap in (60, 80, 100, 120):
+            fingers("touchMove", f0=x - gap, f1=x + gap)
+        lab.page.wait_for_function(f"before => {MAP}.scale > 2.9 * before", arg=before)
+        center = lab.page.evaluate(f"() => {MAP}.center")
+        fingers("touchEnd", f0=x - 120)  # the one that is taken away
+        fingers("touchMove", f1=x + 60)
+        lab.page.wait_for_function(f"center => {MAP}.center[0] > center[0] + 0.01", arg=center)
+        assert lab.page.evaluate(f"() => {MAP}.scale") == pytest.approx(3 * before, rel=0.05)
+        fingers("touchEnd")
+    finally:
+        touch.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    asked(lab, "[explorer.selected, explorer.selection]", [None, json.loads(lab.kernel("print(explorer.selection)"))])
+    lab.page.get_by_role("button", name="Show the whole map").click()
+    assert lab.page.evaluate(f"() => {MAP}.scale") == pytest.approx(before)
+
+
 def test_by_keyboard_alone(lab: Lab, shots: Path) -> None:
     lab.kernel("explorer.selected = None; explorer.selection = []")
     asked(lab, "[explorer.selected, explorer.selection]", [None, []])
