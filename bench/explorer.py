@@ -83,13 +83,8 @@ def made_explorer(count: int) -> Any:
     return Explorer(features + 0.01 * noise, pictures, method="pca")
 
 
-def measure(count: int, seconds: float, chromium: str) -> dict[str, tuple[list[float], list[float]]]:
-    """Gaps between frames and times of painting, ms, by action."""
-    sys.path.insert(0, str(HARNESS))
-    from jupyterlab_browser import FLAGS
-    from playwright.sync_api import sync_playwright
-
-    explorer = made_explorer(count)
+def open_page(browser: Any, explorer: Any, width: int = 1280) -> Any:
+    """A page of a Playwright browser with nothing on it but the explorer, drawn."""
     state = {
         name: value for name, value in explorer.get_state().items() if not name.startswith("_") and name != "layout"
     }
@@ -98,11 +93,21 @@ def measure(count: int, seconds: float, chromium: str) -> dict[str, tuple[list[f
         state[name] = base64.b64encode(bytes(state[name])).decode()
     folder = Path(sys.modules[type(explorer).__module__].__file__ or "").parent
     files = [(folder / name).read_text() for name in ("explorer.js", "explorer.css")]
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.evaluate(PAGE, [*files, json.loads(json.dumps(state)), binary])
+    page.wait_for_function(READY)
+    return page
+
+
+def measure(count: int, seconds: float, chromium: str) -> dict[str, tuple[list[float], list[float]]]:
+    """Gaps between frames and times of painting, ms, by action."""
+    sys.path.insert(0, str(HARNESS))
+    from jupyterlab_browser import FLAGS
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.evaluate(PAGE, [*files, json.loads(json.dumps(state)), binary])
-        page.wait_for_function(READY)
+        page = open_page(browser, made_explorer(count))
         found = {action: tuple(page.evaluate(MEASURE, [action, seconds])) for action in ACTIONS}
         browser.close()
     return found

@@ -9,8 +9,8 @@ Emoji on random backgrounds, 7 groups, tested on the concepts that the model's t
 import argparse
 import dataclasses
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -33,6 +33,7 @@ from dino_lite.scorecard import test_rows
 
 COUNTS = (1, 5, 20, None)
 BACKGROUND = "random"
+CLASSES = 7  # Unicode's groups that are left
 Found = dict[str, dict[int | None, list[float]]]
 
 
@@ -85,17 +86,23 @@ def main() -> None:
     chosen = options.parse_args()
     torch.set_num_threads(1)
     pictures = load_pictures("emoji", recording().config.picture_size)
-    test, began = test_rows(pictures), time.process_time()
-    results: dict[str, Any] = {"Linear probe on frozen features": probes(pictures, test, chosen.seeds)}
-    results[f"Fine-tuning, {chosen.steps} steps"] = tuned(pictures, test, chosen.seeds, chosen.steps, chosen.lr)
-    print(f"{machine()}\n{time.process_time() - began:.0f} CPU seconds, {chosen.seeds} seeds")
-    for title, found in results.items():
-        print(f"\n{title}\n\n{table(found)}")
-        if chosen.figure:
-            from dino_notebooks.plots import plot_labels
+    test, title = test_rows(pictures), f"Fine-tuning, {chosen.steps} steps"
+    print(f"{machine()}, {chosen.seeds} seeds")
+    report("Linear probe on frozen features", "probe", lambda: probes(pictures, test, chosen.seeds), chosen.figure)
+    report(title, "tuned", lambda: tuned(pictures, test, chosen.seeds, chosen.steps, chosen.lr), chosen.figure)
 
-            name = chosen.figure.with_stem(chosen.figure.stem + ("_tuned" if "Fine" in title else "_probe"))
-            plot_labels(found, chance=1 / len(pictures.label_names or [0]), title=title).savefig(name, dpi=120)
+
+def report(title: str, short: str, measure: Callable[[], Found], figure: Path | None) -> None:
+    """Measure, print the table, and then draw it."""
+    began = time.process_time()
+    found = measure()
+    print(f"\n{title}, {time.process_time() - began:.0f} CPU seconds\n\n{table(found)}", flush=True)
+    if figure:
+        from dino_notebooks.plots import plot_labels
+
+        figure.parent.mkdir(parents=True, exist_ok=True)
+        plot = plot_labels(found, chance=1 / CLASSES, title=title)
+        plot.savefig(figure.with_stem(f"{figure.stem}_{short}"), dpi=120, facecolor="white")
 
 
 if __name__ == "__main__":
