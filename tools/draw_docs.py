@@ -1,4 +1,4 @@
-"""Draw the pictures of the shipped model that the README shows: docs/images/explorer.png and umap.png.
+"""Draw the picture of the explorer that the README shows: docs/images/explorer.png.
 
 python tools/draw_docs.py        needs Chromium (or $CHROMIUM) and a minute or two for UMAP
 """
@@ -13,9 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench.explorer import HARNESS, open_page  # noqa: E402 (of this checkout)
-from dino_lite import features, load_pictures, pretrained  # noqa: E402
 from dino_notebooks import Explorer  # noqa: E402
-from dino_notebooks.plots import plot_umap  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 CLICKED = "noto/dog face"
@@ -39,15 +37,6 @@ def explorer_png() -> None:
         browser.close()
 
 
-def umap_png() -> None:
-    """One vendor's pictures."""
-    pictures = load_pictures("emoji", 64)
-    pictures = pictures[: len(pictures) // 3]
-    plot = plot_umap(features(pretrained(), pictures), pictures)
-    plot.savefig(IMAGES / "umap.png", dpi=80, facecolor="white")
-
-
 if __name__ == "__main__":
     torch.set_num_threads(1)
     explorer_png()
-    umap_png()

@@ -8,7 +8,7 @@ from typing import Any
 
 from dino_lite import DinoConfig
 
-PRESETS = {"lab": DinoConfig.lab, "small": DinoConfig.small, "paper_vit_s16": DinoConfig.paper_vit_s16}
+PRESETS = {name: getattr(DinoConfig, name) for name in ("lab", "small", "emoji", "paper_vit_s16")}
 FIELD = re.compile(r"^    (\w+): [^=]+ = .*?(?:  # (.*))?$")
 
 

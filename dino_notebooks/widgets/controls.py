@@ -26,7 +26,7 @@ class NumberControl(widgets.VBox):
         one_line = f'<span style="white-space: nowrap">{words}</span>'
         self.label = widgets.HTML(one_line, layout={"flex": "1 1 auto", "margin": "0"})
         self.field = widgets.BoundedFloatText(
-            value, min=range_.low, max=range_.high, step=range_.step, layout={"width": "68px", "margin": "0"}
+            value, min=range_.low, max=range_.high, step=range_.step, layout={"width": "73px", "margin": "0"}
         )
         self.field.tooltip = f"{name}, from {range_.low:g} to {range_.high:g}"
         self.slider = widgets.IntSlider(

@@ -133,7 +133,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "no data set": (["--data", ""], "pictures have a name"),
     "missing folder": (["--data", "/no/such/folder"], "there is no folder /no/such/folder"),
     "a file as folder": (["--data", __file__], "is a file: give the path to a folder"),
-    "unknown preset": (["--preset", "huge"], "no preset 'huge': choose one of lab, small, paper_vit_s16"),
+    "unknown preset": (["--preset", "huge"], "no preset 'huge': choose one of lab, small, emoji, paper_vit_s16"),
     "missing GPU": (["--device", "cuda:99"], "no device 'cuda:99' on this machine: use --device cpu"),
     "unknown device": (["--device", "abacus"], "no device 'abacus'"),
     "no steps": (["--steps", "0"], "--steps must be at least 1, got 0"),

@@ -163,7 +163,8 @@ def test_photographs(lab: Lab, shots: Path) -> None:
         over = lab.page.evaluate("""() => {
             const panel = document.querySelector('.dino-collapse-lab');
             return [...panel.querySelectorAll('*')].filter(part => part.scrollWidth > part.clientWidth + 1
-                && getComputedStyle(part).overflowX !== 'visible' && part.clientWidth > 1).map(part => part.className);
+                && getComputedStyle(part).overflowX !== 'visible' && part.clientWidth > 1)
+                .map(part => part.outerHTML.slice(0, 200));
         }""")
         assert over == [], (width, over)
     lab.page.set_viewport_size({"width": 1280, "height": 900})
