@@ -3,7 +3,7 @@
 #
 # At the end you will have followed one weight through a run, seen what a teacher keeps and what it forgets, broken it in several ways, asked whether it is better than its student, and found a slip that is handed on with DINO's pseudo-code.
 #
-# Before this: [03 · Centering and sharpening](03_centering_and_sharpening.ipynb). One thread of a laptop computes for two to three minutes, spread over a few cells. Nothing is downloaded.
+# Before this: [03 · Centering and sharpening](03_centering_and_sharpening.ipynb). One thread of a laptop computes for about two minutes, spread over a few cells. Nothing is downloaded.
 
 # %%
 import torch
@@ -152,7 +152,7 @@ for name, m in {"paper": paper.ema_momentum, "lab": lab.ema_momentum}.items():
 # A network has more than weights. Batch norm keeps running means in *buffers*. Below is a small network with both, whose student has changed and has seen data.
 
 # %%
-student = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.BatchNorm1d(1))
+student = torch.nn.Sequential(torch.nn.Linear(1, 1, bias=False), torch.nn.BatchNorm1d(1))
 teacher = dino_lite.make_teacher(student)
 student[0].weight.data.fill_(5.0)
 student(torch.linspace(1, 3, 8)[:, None])  # batch norm in training mode notes the mean
@@ -200,21 +200,21 @@ def pair():
     return student, teacher
 
 
-for name in ("right", "arguments changed", "shares changed"):
+for name in ("right", "arguments swapped", "shares swapped"):
     student, teacher = pair()
-    pupil, master, m = (student, teacher, 0.99) if name == "arguments changed" else (teacher, student, 0.99)
-    dino_lite.ema_update(pupil, master, 1 - m if name == "shares changed" else m)
+    pupil, master, m = (student, teacher, 0.99) if name == "arguments swapped" else (teacher, student, 0.99)
+    dino_lite.ema_update(pupil, master, 1 - m if name == "shares swapped" else m)
     print(f"{name:17}: student {student.weight.item():.2f}, teacher {teacher.weight.item():.2f}")
 
 # %% [markdown]
-# With changed arguments the teacher never moves, and the student is pulled back to it: each step takes away a little of what was learnt. With changed shares the teacher is as good as the student of the last step. Neither raises an error. What do they look like in a run?
+# With swapped arguments the teacher never moves, and the student is pulled back to it: each step takes away a little of what was learnt. With swapped shares the teacher is as good as the student of the last step. Neither raises an error. What do they look like in a run?
 #
 # ## Four teachers, four runs
 #
 # Our run from the top had the lab's momentum. Three others begin with the very same weights. With m = 0 the teacher is the student of the step before, with m = 1 it stays the random network that it was.
 
 # %%
-RUNS = ["the lab's m", "m = 0", "m = 1", "arguments changed"]
+RUNS = ["the lab's m", "m = 0", "m = 1", "arguments swapped"]
 predict("Which of the four runs has the lowest loss at the end, over its last 30 steps?", RUNS)
 
 # %% [markdown]
@@ -236,7 +236,7 @@ for step in range(steps(150)):
     rows = batch_rows(len(emoji), lab.batch_size, 0, step)
     logs.append(wrong.train_step(emoji.images[rows].to(wrong.device), ema_momentum=1.0))
     dino_lite.ema_update(wrong.student, wrong.teacher, lab.ema_momentum)
-runs["arguments changed"], students["arguments changed"] = logs, wrong.student
+runs["arguments swapped"], students["arguments swapped"] = logs, wrong.student
 
 # %% [markdown]
 # The feature std says how far the teacher's features are spread out.
@@ -301,7 +301,7 @@ print(f"{'the random start':17} k-NN {start[0]:.1%} ± {error:.1%}, retrieval {s
 found = {name: scores(network) for name, network in students.items()}
 for name, (knn, retrieval) in found.items():
     print(f"{name:17} k-NN {knn:.1%} ± {error:.1%}, retrieval {retrieval:.1%}")
-gain = (found["m = 1"][0] + found["arguments changed"][0]) / 2 - start[0]
+gain = (found["m = 1"][0] + found["arguments swapped"][0]) / 2 - start[0]
 reveal(
     ANSWERS[0] if gain > 2 * error else ANSWERS[1], f"k-NN has changed by {100 * gain:+.1f} points, the mean of both."
 )
@@ -409,7 +409,7 @@ for _ in range(steps(120)):
 later = busiest[len(busiest) // 2 :]
 largest, kinds = sum(share for _, share in later) / len(later), len({prototype for prototype, _ in later})
 fate = FATES[2] if largest > 0.5 and kinds > 1 else FATES[1] if largest > 0.1 else FATES[0]
-reveal(fate, f"In the second half the busiest has {largest:.0%} of the pictures. {kinds} different ones have been it.")
+reveal(fate, f"In the second half the busiest has {largest:.0%} of the pictures; prototypes that took turns: {kinds}.")
 
 # %% [markdown]
 # On the left, which prototype it was: each jump of the line is a new favourite. On the right, what the targets tell.
