@@ -12,7 +12,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 # A Python that has gone (upgraded, removed) leaves a .venv that only looks whole.
 $(shell test -x $(BIN)/python || rm -f $(LAB_STAMP) $(DEV_STAMP))
 
-.PHONY: help lab test train bench format check clean
+.PHONY: help lab test train book bench format check clean
 
 help:  ## this list
 	@echo "make TARGET, where TARGET is one of"
@@ -27,6 +27,10 @@ train: $(LAB_STAMP)  ## train DINO on the emoji and write a report into a new fo
 	@echo "train: DINO on the built-in emoji, into $(RUN)"
 	@$(BIN)/python -m dino_lite train --data emoji --preset lab --out $(RUN)
 	@$(BIN)/dino-notebooks report $(RUN)
+
+book: $(LAB_STAMP)  ## execute the notebooks and write them as a web site into build/book (some: make book ARGS="03 07")
+	@echo "book: every notebook executed, its page into build/book; minutes each"
+	@$(BIN)/dino-notebooks book $(ARGS)
 
 test: $(DEV_STAMP)  ## run every test (some of them: make test ARGS="-k loss")
 	@echo "test: every test, warnings are errors, no network"

@@ -10,7 +10,7 @@ from torch import nn
 def make_teacher(student: nn.Module) -> nn.Module:
     """A separate module with the student's weights, no gradients and no stochastic depth (paper §3.1).
 
-    Separate: `teacher = student` would alias them, the loss would sit at ln K and never move.
+    Separate: with `teacher = student` the student would chase itself, and collapse.
     """
     teacher = copy.deepcopy(student).requires_grad_(False)
     for module in teacher.modules():

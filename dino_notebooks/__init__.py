@@ -11,25 +11,28 @@ Reading order:
     machine.py     setup, steps: what the machine can do
     source.py      show
     predictions.py predict, reveal: a guess before each answer (journal.py keeps them)
-    progress.py    watch (live_picture.py: its numbers and words, live_chart.py: its chart)
+    check/         check.NAME(answer): what is right or wrong with it; solved.py: progress()
+    live_run.py    watch (live_picture.py: its numbers and words, live_chart.py: its chart)
     session/       Session: a run that is steered while it goes on
     collapse_lab/  the panel around it; meters/: its charts; drawing/: how live charts are drawn
     explorer/      Explorer: a map of an embedding to walk about in
     widgets/       TemperatureWidget, CenterWidget, EMAWidget, MultiCropWidget, AttentionWidget, SearchWidget
     plots/         the figures of the notebooks; report/: those of a run, on one page
-    lab.py, doctor.py, build.py, cli.py      the commands
+    lab.py, doctor.py, build.py, course.py, cli.py      the commands
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dino_notebooks import check
     from dino_notebooks.collapse_lab import CollapseLab
     from dino_notebooks.explorer import Explorer
+    from dino_notebooks.live_run import watch
     from dino_notebooks.machine import setup, steps
     from dino_notebooks.predictions import predict, reveal
-    from dino_notebooks.progress import watch
     from dino_notebooks.session import Session
+    from dino_notebooks.solved import progress
     from dino_notebooks.source import show
     from dino_notebooks.widgets import (
         AttentionWidget,
@@ -50,7 +53,9 @@ __all__ = [
     "SearchWidget",
     "Session",
     "TemperatureWidget",
+    "check",
     "predict",
+    "progress",
     "reveal",
     "setup",
     "show",
@@ -69,16 +74,19 @@ _HOMES = {
     "Session": "session",
     "TemperatureWidget": "widgets",
     "predict": "predictions",
+    "progress": "solved",
     "reveal": "predictions",
     "setup": "machine",
     "show": "source",
     "steps": "machine",
-    "watch": "progress",
+    "watch": "live_run",
 }
 
 
 def __getattr__(name: str) -> Any:
     # On demand: `dino-notebooks doctor` has to run where PyTorch does not, and the other commands start at once.
+    if name == "check":
+        return import_module("dino_notebooks.check")
     if name in _HOMES:
         return getattr(import_module(f"dino_notebooks.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

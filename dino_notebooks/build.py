@@ -5,8 +5,11 @@ random cell ids at every call, and a notebook that was opened carries outputs an
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from dino_notebooks.assignments import student_cell
 
 Change = tuple[Path, str]  # a notebook, and what is the matter with it
 
@@ -31,7 +34,8 @@ def build_all(sources: Path, write: bool = True) -> list[Change]:
     if not built:
         raise ValueError(f"There are no percent scripts (*.py) in {sources}.")
     for path, source in built.items():
-        text = build(source.read_text(encoding="utf-8"))
+        prepare = student_cell if source.parent.name == "exercises" else None
+        text = build(source.read_text(encoding="utf-8"), prepare)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             what = f"differs from {source.name}" if path.exists() else "is missing"
             changed.append((path, f"{what}, so it is written" if write else what))
@@ -42,13 +46,17 @@ def build_all(sources: Path, write: bool = True) -> list[Change]:
     return changed + [(path, "has no source") for path in strays if ".ipynb_checkpoints" not in path.parts]
 
 
-def build(script: str) -> str:
-    """A percent script as the text of a notebook: cells numbered, no outputs, no traces of a machine."""
+def build(script: str, prepare: Callable[[dict[str, Any]], dict[str, Any]] | None = None) -> str:
+    """A percent script as the text of a notebook: cells numbered, no outputs, no traces of a machine.
+
+    prepare: changes each cell before, for assignments.
+    """
     try:
         import jupytext
     except ImportError:
         raise ValueError("Building needs jupytext, which make check installs: pip install jupytext.") from None
-    cells = [cell(number, found) for number, found in enumerate(jupytext.reads(script, fmt="py:percent").cells)]
+    found = jupytext.reads(script, fmt="py:percent").cells
+    cells = [cell(number, prepare(one) if prepare else one) for number, one in enumerate(found)]
     notebook = {"cells": cells, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 

@@ -1,4 +1,4 @@
-"""The command line: `dino-notebooks lab | train | report | doctor | build`."""
+"""The command line: `dino-notebooks lab | train | report | book | doctor | assignments | build`."""
 
 import argparse
 import sys
@@ -41,8 +41,16 @@ def parser() -> Parser:
     report = commands.add_parser("report", help="draw a run on one HTML page")
     report.add_argument("run", metavar="DIR", type=Path, help="the folder of a run")
     report.set_defaults(command=report_command)
+    book = commands.add_parser("book", help="execute the notebooks and write them as a web site")
+    book.add_argument("names", nargs="*", metavar="NAME", help="of a notebook, or its number (default: all of them)")
+    book.add_argument("--out", metavar="DIR", type=Path, default=Path("build/book"), help="default: build/book")
+    book.set_defaults(command=book_command)
     doctor = commands.add_parser("doctor", help="check this machine and say what to do")
     doctor.set_defaults(command=doctor_command)
+    course = commands.add_parser("assignments", help="write a course folder for nbgrader")
+    course.add_argument("course", metavar="DIR", type=Path, help="a new folder")
+    course.add_argument("--seed", type=int, default=1, help="of the hidden tests' random numbers (default 1)")
+    course.set_defaults(command=assignments_command)
     build = commands.add_parser("build", help="build notebooks/*.ipynb from notebooks/src/*.py")
     build.add_argument("--check", action="store_true", help="build nothing; fail and name what is out of date")
     build.set_defaults(command=build_command)
@@ -72,11 +80,36 @@ def report_command(options: argparse.Namespace) -> int:
     return 0
 
 
+def book_command(options: argparse.Namespace) -> int:
+    """Execute the notebooks and write their pages."""
+    from dino_notebooks.book import write_book
+    from dino_notebooks.lab import existing_notebooks
+
+    try:
+        return 0 if write_book(existing_notebooks(Path.cwd()), options.out, options.names) else 1
+    except KeyboardInterrupt:
+        print("\ndino-notebooks: stopped.", file=sys.stderr)
+        return 130
+
+
 def doctor_command(options: argparse.Namespace) -> int:
     """Check the machine."""
     from dino_notebooks.doctor import examine
 
     return examine()
+
+
+def assignments_command(options: argparse.Namespace) -> int:
+    """Write a course folder, and say what comes next."""
+    from dino_notebooks.build import find_sources
+    from dino_notebooks.course import write_course
+
+    names = write_course(find_sources(Path.cwd()), options.course, options.seed)
+    print(f"{options.course}: {len(names)} assignments ({', '.join(names)}).")
+    print(
+        f"Next: cd {options.course} && nbgrader generate_assignment {names[0]}; docs/teaching.md has the other steps."
+    )
+    return 0
 
 
 def build_command(options: argparse.Namespace) -> int:

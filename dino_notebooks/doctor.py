@@ -9,7 +9,9 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 import time
+import webbrowser
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -17,30 +19,34 @@ from pathlib import Path
 from dino_notebooks.machine import cores, device_line, threads
 
 FREE_GB = 1.0  # a run folder takes megabytes; a torchvision set up to a few hundred
+WRITTEN_MB, SLOW_MB = 8.0, 5.0  # how much is written for a try; a second, below which saving is felt
 SLOW = 3.0  # steps a second of the lab preset, below which the first notebook takes minutes
 
 
 class Ill(Exception):
-    """Something is wrong: what, and the cure."""
+    """Something is wrong: what, and the cure. severe: whether the notebooks can't do without it."""
 
-    def __init__(self, finding: str, cure: str) -> None:
+    def __init__(self, finding: str, cure: str, severe: bool = True) -> None:
         super().__init__(finding)
-        self.finding, self.cure = finding, cure
+        self.finding, self.cure, self.severe = finding, cure, severe
 
 
-def examine() -> int:
-    """Run and print every check; 0 when all is well, 1 when something needs a cure."""
+def examine(quick: bool = False) -> int:
+    """Run and print every check; 0 when all is well, 1 when something needs a cure. quick: only those of a moment."""
     ill = 0
-    for name, check in CHECKS.items():
+    checks = {name: check for name, check in CHECKS.items() if not (quick and check in LEFT_OUT)}
+    for name, check in checks.items():
         try:
             print(f"ok     {name:14} {check()}", flush=True)
         except Ill as found:
-            ill += 1
-            print(f"WRONG  {name:14} {found.finding}\n       {'':14} {found.cure}", flush=True)
+            ill += found.severe
+            word = "WRONG" if found.severe else "note"
+            print(f"{word:6} {name:14} {found.finding}\n       {'':14} {found.cure}", flush=True)
         except Exception as error:  # a check must not end the others
             ill += 1
             print(f"WRONG  {name:14} {type(error).__name__}: {error}\n       {'':14} {REINSTALL}", flush=True)
-    print("All is well: dino-notebooks lab opens the notebooks." if not ill else f"{ill} of {len(CHECKS)} need a cure.")
+    well = "All is well." if quick else "All is well: dino-notebooks lab opens the notebooks."
+    print(f"{ill} of {len(checks)} need a cure." if ill else well)
     return 1 if ill else 0
 
 
@@ -143,6 +149,29 @@ def disk() -> str:
     return f"{free:.1f} GB free here"
 
 
+def disk_speed() -> str:
+    """Writing is fast enough: a home folder on a busy network drive can make every save a pause."""
+    with tempfile.TemporaryFile(dir=Path.cwd()) as file:
+        before = time.perf_counter()
+        file.write(b"\0" * int(WRITTEN_MB * 1e6))
+        file.flush()
+        os.fsync(file.fileno())
+        speed = WRITTEN_MB / (time.perf_counter() - before)
+    if speed < SLOW_MB:
+        cure = "Work in a folder on a disk of this machine: here every save of a notebook or of a run is a pause."
+        raise Ill(f"writes {speed:.1f} MB a second, which is slow", cure, severe=False)
+    return f"writes {speed:.0f} MB a second"
+
+
+def browser() -> str:
+    """JupyterLab can be opened by itself."""
+    try:
+        return webbrowser.get().__class__.__name__
+    except webbrowser.Error:
+        cure = "dino-notebooks lab --no-browser prints an address to open; on a server, through an SSH tunnel."
+        raise Ill("none is found", cure, severe=False) from None
+
+
 def umap() -> str:
     """UMAP loads; it compiles at its first import, which takes longest."""
     version, before = required("umap-learn", "0.5"), time.perf_counter()
@@ -201,7 +230,10 @@ CHECKS: dict[str, Callable[[], str]] = {
     "ipywidgets": widgets,
     "anywidget": explorer,
     "ipykernel": kernel,
+    "browser": browser,
     "disk": disk,
+    "disk's speed": disk_speed,
     "UMAP": umap,
     "training": training,
 }
+LEFT_OUT = (browser, disk_speed, umap, training)  # of a quick look, in a notebook: one is open, and these take seconds

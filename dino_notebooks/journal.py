@@ -30,6 +30,17 @@ def read_journal() -> dict[str, Entries]:
     return {part: found.get(part, {}) if found else {} for part in PARTS}
 
 
+def unreadable() -> str | None:
+    """What is wrong with the file and what happens to it, in a sentence; None where there is none, or a good one."""
+    path = journal_path()
+    if path is None or not path.exists() or _read() is not None:
+        return None
+    return (
+        f"{path} can't be read: it is damaged, or of another version. The next thing that is solved or predicted puts "
+        "it aside under another name and begins a new one."
+    )
+
+
 def write_entry(part: str, name: str, **facts: Any) -> None:
     """Add facts to an entry of "predictions" or "exercises"; None takes one away."""
     path = journal_path()

@@ -28,19 +28,35 @@ def open_lab(here: Path, port: int | None, browser: bool) -> None:
 
 def find_notebooks(here: Path) -> Path:
     """The nearest folder with the notebooks: here, in a folder around here, or a fresh copy in here."""
+    return nearest_notebooks(here) or copy_notebooks(here / COPY)
+
+
+def existing_notebooks(here: Path) -> Path:
+    """The nearest folder with the notebooks, or that of the package: for reading, so nothing is copied."""
+    return nearest_notebooks(here) or packed_notebooks()
+
+
+def nearest_notebooks(here: Path) -> Path | None:
+    """The folder with the notebooks that is here or around here, or None."""
     for folder in (here, *here.parents):
         for found in (folder, folder / "notebooks"):
             if (found / FIRST).is_file():
                 return found
     beside = here / COPY / "notebooks"  # here / COPY is a clone of the repository
-    return beside if (beside / FIRST).is_file() else copy_notebooks(here / COPY)
+    return beside if (beside / FIRST).is_file() else None
+
+
+def packed_notebooks() -> Path:
+    """The notebooks that came with the package."""
+    for folder in (PACKAGE / "notebooks", PACKAGE.parent / "notebooks"):
+        if folder.is_dir():
+            return folder
+    raise ValueError("The notebooks are not where the package is: run this in a clone of the repository.")
 
 
 def copy_notebooks(folder: Path) -> Path:
     """Copy the notebooks into `folder` and return it; a file that is there already stays as it is."""
-    source = next((path for path in (PACKAGE / "notebooks", PACKAGE.parent / "notebooks") if path.is_dir()), None)
-    if source is None:
-        raise ValueError("The notebooks are not where the package is: run this in a clone of the repository.")
+    source = packed_notebooks()
     new = [path for path in sorted(source.rglob("*.ipynb")) if not (folder / path.relative_to(source)).exists()]
     new = [path for path in new if ".ipynb_checkpoints" not in path.parts]
     for path in new:

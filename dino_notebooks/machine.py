@@ -21,9 +21,13 @@ def setup() -> None:
 
 
 def steps(count: int) -> int:
-    """`count`, or a thirtieth of it where the environment says DINO_NB_FAST=1."""
-    fast = os.environ.get(FAST, "0") not in ("", "0")
-    return max(5, count // 30) if fast else count
+    """`count`, or a thirtieth of it in fast mode."""
+    return max(5, count // 30) if fast() else count
+
+
+def fast() -> bool:
+    """Whether the environment says DINO_NB_FAST=1."""
+    return os.environ.get(FAST, "0") not in ("", "0")
 
 
 def cores() -> int:

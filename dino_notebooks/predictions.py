@@ -89,7 +89,11 @@ def predict(question: str, options: Sequence[str] | None = None) -> Prediction:
     if options is not None and (len(options) < 2 or len(set(options)) < len(options)):
         raise ValueError(f"A prediction needs two or more different options, got {list(options)}.")
     asked = Prediction(question, options)
-    _asked[:] = [one for one in _asked if one.question != question] + [asked]  # a cell that is run again asks anew
+    before = next((one for one in _asked if one.question == question), None)
+    _asked[:] = [one for one in _asked if one.question != question] + [asked]
+    # A click on a choice makes this cell the current one, so that Shift and Enter run it again: the guess stays.
+    if before is not None and before.options == asked.options and not before.field.disabled:
+        asked.field.value = before.field.value
     return asked
 
 

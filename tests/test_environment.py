@@ -1,4 +1,5 @@
-"""environment.yml (conda) asks for what pyproject.toml (pip) asks for; and the rules of conftest.py work.
+"""environment.yml (conda) asks for what pyproject.toml (pip) asks for; the wheel holds what students may see; and the
+rules of conftest.py work.
 
 The rules are tried because a guard that does not work looks just like one that has nothing to do.
 Run: pytest tests/test_environment.py
@@ -55,6 +56,63 @@ def test_conda_and_pip_ask_for_the_same() -> None:
 
 def test_conda_uses_conda_forge_alone() -> None:
     assert yaml.safe_load((ROOT / "environment.yml").read_text())["channels"] == ["conda-forge", "nodefaults"]
+
+
+def test_who_develops_has_every_extra() -> None:
+    """With the same bounds, so that what is tested is what is promised."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert {"class", "search"} <= set(extras)
+    for name, lines in extras.items():
+        assert set(lines) <= set(extras["dev"]), name
+
+
+# --- what students get ----------------------------------------------------------------------------------------
+
+
+def in_the_wheel() -> list[Path]:
+    """The files that hatchling packs: those of the folders that are named, but for those that are left out."""
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert set(wheel) == {"only-include", "exclude", "sources"}, (
+        "this test does not know how the wheel is made any more"
+    )
+    assert all(name.startswith("/") and not set(name) & set("*?[!") for name in wheel["exclude"])
+    left_out = [ROOT / name[1:] for name in wheel["exclude"]]
+    files = [path for name in wheel["only-include"] for path in (ROOT / name).rglob("*") if path.is_file()]
+    return [path for path in files if not any(path.is_relative_to(folder) for folder in left_out)]
+
+
+def test_the_wheel_has_the_notebooks_and_not_their_solutions() -> None:
+    notebooks = {path for path in in_the_wheel() if path.is_relative_to(ROOT / "notebooks")}
+    sources = (ROOT / "notebooks" / "src").rglob("*.py")
+    wanted = {
+        ROOT / "notebooks" / path.relative_to(ROOT / "notebooks" / "src").with_suffix(".ipynb") for path in sources
+    }
+    assert len(wanted) >= 15
+    assert {path for path in notebooks if ".ipynb_checkpoints" not in path.parts} == wanted
+    assert not [
+        path
+        for path in in_the_wheel()
+        if path.suffix in (".py", ".ipynb") and "BEGIN HIDDEN" in read(path) and path.name != "assignments.py"
+    ]
+
+
+def test_answers_to_exam_questions_stay_in_docs() -> None:
+    """Neither the file nor a line of it: not in the wheel, not in notebooks/, not beside the questions."""
+    answers = ROOT / "docs" / "exam_answers.md"
+    told = [line for line in read(answers).splitlines()[4:] if len(line) > 40]
+    assert len(told) > 20
+    files = {*in_the_wheel(), *(ROOT / "notebooks").rglob("*"), ROOT / "docs" / "teaching.md", ROOT / "README.md"}
+    assert answers not in files
+    for path in files:
+        if path.suffix in (".py", ".ipynb", ".md", ".json", ".html", ".txt"):
+            assert path.name != answers.name
+            text = read(path)
+            assert not [line for line in told if line in text], path
+
+
+def read(path: Path) -> str:
+    """The text of a file."""
+    return path.read_text(encoding="utf-8")
 
 
 # --- the rules of conftest.py -------------------------------------------------------------------------------

@@ -122,5 +122,11 @@ def require_names(what: str, names: Iterable[str]) -> tuple[str, ...]:
     return chosen
 
 
+def all_but(*knobs: str) -> tuple[str, ...]:
+    """The names of all other knobs: `lock=all_but("teacher_temp")`. ValueError for a name that no knob has."""
+    free = require_names("all_but", knobs)
+    return tuple(name for name in STEERED if name not in free)
+
+
 def _tell(changed: Callable[[str, Value], None], name: str) -> Callable[[Value], None]:
     return lambda value: changed(name, value)

@@ -12,12 +12,13 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from dino_lite.knobs import Knobs
 from dino_notebooks.collapse_lab.view import LabView
 from dino_notebooks.machine import steps
 from dino_notebooks.session.drivers import TICK_MILLISECONDS, Driver, TickDriver
 from dino_notebooks.session.engine import CHECKPOINT_EVERY, Session
 from dino_notebooks.session.registry import choose_driver, make_driver, release
-from dino_notebooks.session.run_line import read_line
+from dino_notebooks.session.run_line import Run, read_line, recipe_config, usual_knobs
 from dino_notebooks.session.scenes import scene as find_scene
 from dino_notebooks.session.snapshot import Value
 
@@ -29,8 +30,9 @@ class CollapseLab(LabView):
     """The panel. Where nobody watches (nbconvert, CI) it trains for a while and leaves a still.
 
     recipe, seed: the run. scene: the name of a scene to begin with. line: a run line to repeat instead.
-    hide, lock: names of knobs that are not shown, or cannot be changed. name: a panel stops the one before of the same
-    name. driver: "thread", "ticks" or "inline"; by itself it chooses. ValueError for what does not exist.
+    hide, lock: names of knobs that are not shown, or cannot be changed: a locked one stays where scene or line have put
+    it, whatever is chosen, pasted or rewound later; `all_but` names the others. name: a panel stops the one before of
+    the same name. driver: "thread", "ticks" or "inline"; by itself it chooses. ValueError for what does not exist.
     """
 
     def __init__(
@@ -47,7 +49,8 @@ class CollapseLab(LabView):
         self._kind, self._name, self._changing = driver or choose_driver(), name, threading.RLock()
         begin = None if scene is None else find_scene(scene)
         session = Session(recipe, seed) if line is None else Session.from_line(line)
-        until = None if line is None else read_line(line).steps
+        given = None if line is None else read_line(line)
+        until = None if given is None else given.steps
         wanted: dict[str, Callable[..., None]] = {
             "turn": self._turn,
             "play": self._play,
@@ -61,6 +64,9 @@ class CollapseLab(LabView):
             "replay": self._replay,
         }
         super().__init__(session.usual, session.snapshot(), wanted, hide, lock)
+        start = at_the_end(given) if given else session.usual
+        start = begin.apply(session.usual) if begin else start
+        self._held = {knob: start[knob] for knob in self.knobs.locked}
         self.clock.observe(self._tick, "value")
         self.clock.observe(self._shown, "_view_count")
         self._begin(session, until)
@@ -121,17 +127,24 @@ class CollapseLab(LabView):
     def _choose(self, name: str) -> None:
         chosen = find_scene(name)
         self.transport.explain(chosen)
-        knobs = chosen.apply(self.session.usual)
-        free = {knob: value for knob, value in knobs.items() if knob not in self.knobs.locked}
-        self._move(lambda: self.session.set(**free))
+        self._move(lambda: self.session.set(**(chosen.apply(self.session.usual) | self._held)))
 
     def _rewind(self, step: int) -> None:
         """To that very step where a checkpoint is near, else to the last one before it: a page does not wait."""
         gap = step - max((at for at in self.snapshot.checkpoints if at <= step), default=0)
-        self._move(lambda: self.session.rewind(step, exact=gap <= CHECKPOINT_EVERY))
+        self._go(lambda: self.session.rewind(step, exact=gap <= CHECKPOINT_EVERY))
 
     def _switch(self, name: str) -> None:
-        self._move(lambda: self.session.switch(name))
+        self._go(lambda: self.session.switch(name))
+
+    def _go(self, where: Callable[[], Any]) -> None:
+        """To another point of the run; knobs that are locked stay as they are."""
+
+        def go() -> None:
+            where()
+            self.session.set(**self._held)
+
+        self._move(go)
 
     def _move(self, what: Callable[[], Any]) -> None:
         """Do something to the session after which its knobs stand elsewhere."""
@@ -149,15 +162,20 @@ class CollapseLab(LabView):
             self.driver.ended = lambda: None
             release(self._name)  # from here on nobody else reads the old session
             session = Session(self.session.recipe, self.session.seed)
-            session.set(**self.session.knobs)
+            session.set(**(self.session.knobs | self._held))
             self._begin(session, None)
             self.driver.rate = rate
             if playing:
                 self.driver.play()
 
     def _replay(self, line: str) -> None:
-        until = read_line(line).steps  # refuses a wrong line before anything is touched
-        self._begin(Session.from_line(line), until)
+        run = read_line(line)  # refuses a wrong line before anything is touched
+        moved = {change.knob for change in run.changes if self._held.get(change.knob, change.value) != change.value}
+        end = at_the_end(run)
+        moved |= {knob for knob, value in self._held.items() if end[knob] != value}
+        if moved:
+            raise ValueError(f"In this panel {', '.join(sorted(moved))} is locked, and in the line it is elsewhere.")
+        self._begin(Session.from_line(line), run.steps)
 
     def _ended(self) -> None:
         """The driver was stopped: by the button, or by another panel of the same name."""
@@ -179,3 +197,8 @@ class CollapseLab(LabView):
         self.driver.alive()
         if isinstance(self.driver, TickDriver):
             self.driver.tick()
+
+
+def at_the_end(run: Run) -> Knobs:
+    """All knobs at the end of a run."""
+    return usual_knobs(recipe_config(run.recipe)) | {change.knob: change.value for change in run.changes}

@@ -63,7 +63,7 @@ def plot_umap(rows: Tensor, pictures: Pictures, seed: int = 0) -> Plot:
         raise ValueError(f"{len(pictures)} pictures need {len(pictures)} rows of features, got {len(rows)}.")
     method = "umap" if len(rows) >= FEWEST else "pca"
     drawn = draw_map(layout(rows, seed, method), pictures)
-    swatches = _legend_places([name for name, _, _ in drawn.legend])
+    swatches = legend_places([name for name, _, _ in drawn.legend])
     strip = 0.3 * (1 + max((row for _, row in swatches), default=-1))  # inches for the legend
     plot = new_plot(WIDTH * CANVAS[1] / CANVAS[0] + strip, finding(drawn, len(pictures), method))
     plot.set_layout_engine("none")
@@ -82,7 +82,7 @@ def plot_umap(rows: Tensor, pictures: Pictures, seed: int = 0) -> Plot:
     return plot
 
 
-def _legend_places(names: list[str]) -> list[tuple[float, int]]:
+def legend_places(names: list[str]) -> list[tuple[float, int]]:
     """Where each name goes in a legend one page wide: (x from 0 to 1, row)."""
     x, row, found = 0.005, 0, []
     for name in names:

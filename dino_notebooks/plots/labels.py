@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from dino_notebooks.plots.marks import guide
 from dino_notebooks.plots.style import DASHES, INK, PALETTE, Plot, new_plot, style_axes
@@ -38,7 +39,8 @@ def plot_labels(results: Mapping[str, Found], chance: float | None = None, title
     ax.set_xticks(places, labels=["all" if count is None else str(count) for count in counts])
     ax.set_xlabel("labels a class")
     ax.set_xlim(-0.1, len(counts) - 1)
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    ax.yaxis.set_major_formatter(lambda value, _: f"{round(100 * value, 6):g}%")
     _names(ax, {name: float(np.mean(found[counts[-1]])) for name, found in results.items()})
     return plot
 

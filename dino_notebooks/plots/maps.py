@@ -7,13 +7,14 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from dino_lite import Pictures
-from dino_notebooks.plots.embedding import thin
+from dino_notebooks.plots.embedding import legend_places, thin
 from dino_notebooks.plots.style import PALETTE, WIDTH, Plot, new_plot, pixels, style_axes, write
 
 CANVAS = (780, 520)  # px of a map; two of them stand side by side
 PITCH, TILE = 26, 24  # px from one picture to the next, and of a picture with its frame
 BORDER = 2  # px of a frame
 GREY = "#969696"
+STRIP = 0.3  # inches, a row of the legend
 
 
 def plot_maps(maps: Mapping[str, np.ndarray], pictures: Pictures, same_scale: bool = False) -> Plot:
@@ -29,20 +30,27 @@ def plot_maps(maps: Mapping[str, np.ndarray], pictures: Pictures, same_scale: bo
     largest = np.max(list(reach.values()), axis=0)
     colors, legend = _colors(pictures)
     lines = -(-len(centred) // 2)
-    plot = new_plot(lines * (WIDTH / 2 * CANVAS[1] / CANVAS[0] + 0.3) + 0.3, finding(centred))
-    grid = plot.add_gridspec(lines + 1, 2, height_ratios=[1] * lines + [0.07])
-    for place, (title, places) in enumerate(centred.items()):
-        ax = plot.add_subplot(grid[place // 2, place % 2])
+    height = WIDTH / 2 * CANVAS[1] / CANVAS[0] + 0.3
+    free = len(centred) % 2  # the place beside the last map: the legend goes there, else below all of them
+    swatches = _column(legend) if free else legend_places([name for name, _ in legend])
+    strip = 0.0 if free else STRIP * (1 + max((row for _, row in swatches), default=-1))
+    plot = new_plot(lines * height + strip, finding(centred))
+    share = strip / plot.get_figheight()
+    plot.set_layout_engine("constrained", rect=(0, share, 1, 1 - share))
+    for place, (title, places) in enumerate(centred.items(), start=1):
+        ax = plot.add_subplot(lines, 2, place)
         style_axes(ax, title)
         ax.imshow(_canvas(places, largest if same_scale else reach[title], pictures, colors))
         ax.set_xticks([])
         ax.set_yticks([])
-    below = plot.add_subplot(grid[lines, :])
-    below.set(xlim=(0, len(legend) or 1), ylim=(0, 1))
-    below.set_axis_off()
-    for place, (name, color) in enumerate(legend):
-        below.add_patch(Rectangle((place, 0.25), 0.1, 0.5, fill=False, edgecolor=color, linewidth=2))
-        write(below, place + 0.15, 0.5, name, va="center", fontsize=8)
+    box = (0.5, 0, 0.5, height / plot.get_figheight()) if free else (0, 0, 1, share or 0.01)
+    names = plot.add_axes(box)
+    names.set_in_layout(False)
+    names.set(xlim=(0, box[2]), ylim=(box[3] * plot.get_figheight() / STRIP, 0))
+    names.set_axis_off()
+    for (name, color), (x, row) in zip(legend, swatches, strict=True):
+        names.add_patch(Rectangle((x, row + 0.25), 0.012, 0.5, fill=False, edgecolor=color, linewidth=2))
+        write(names, x + 0.018, row + 0.5, name, va="center")
     return plot
 
 
@@ -50,6 +58,11 @@ def finding(maps: Mapping[str, np.ndarray]) -> str:
     """The maps in words: how wide each one is."""
     widths = ", ".join(f"{title} {np.ptp(places[:, 0]):.2g} wide" for title, places in maps.items())
     return f"Maps of {len(next(iter(maps.values())))} pictures: {widths}."
+
+
+def _column(legend: list[tuple[str, str]]) -> list[tuple[float, int]]:
+    """Places below one another, in the same units as `legend_places`."""
+    return [(0.03, row + 2) for row in range(len(legend))]
 
 
 def _centred(places: np.ndarray, pictures: Pictures) -> np.ndarray:

@@ -4,7 +4,7 @@ evidence.py   what the run folder holds, and what the network says about the pic
 scores.py     each score beside its floors
 settings.py   the settings beside the paper's
 sections.py   the sections in reading order; their figures are those of dino_notebooks.plots (svg.py)
-page.html, style.css, icons.py      how it looks
+page.html, palette.css, style.css, icons.py      how it looks
 """
 
 import datetime
@@ -47,7 +47,7 @@ def page(run: Evidence) -> str:
     heading = f"DINO on {data_name(run)}, {run.dino.step} step{'s' * (run.dino.step != 1)}"
     return Template((HERE / "page.html").read_text(encoding="utf-8")).substitute(
         title=escape(f"{heading}: {words.title.lower()}"),
-        style=(HERE / "style.css").read_text(encoding="utf-8"),
+        style="".join((HERE / name).read_text(encoding="utf-8") for name in ("palette.css", "style.css")),
         heading=escape(heading),
         icon=icon(diagnosis),
         verdict=escape(words.title),

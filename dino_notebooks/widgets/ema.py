@@ -7,7 +7,7 @@ from torch import nn
 
 from dino_lite import schedules, teacher
 from dino_notebooks.drawing import BLUE, ORANGE, Drawing
-from dino_notebooks.drawing.axes import Axes, Label, thinned, ticks
+from dino_notebooks.drawing.axes import PALE, SMALL, Axes, Label, short, text_width, thinned, ticks
 from dino_notebooks.widgets.controls import NumberControl, SwitchControl
 from dino_notebooks.widgets.live_figure import CONTROL, WIDTH, Figure, LiveFigure, number, row
 from dino_notebooks.widgets.ranges import Range
@@ -127,10 +127,11 @@ def _momenta(drawing: Drawing, schedule: list[float], start: float, used: bool) 
     total = len(schedule) - 1
     low = min(start, 1 - 1e-4)
     axes = Axes(drawing, (LEFT + 24, 234, RIGHT, 318), (0.0, float(total)), (low, 1.0))
-    axes.frame(_marks(total), [], "step")
+    axes.frame(_marks(total), [])
+    middle = axes.at(total // 2, low)[0] - text_width(short(total // 2)) / 2 - 5
+    drawing.text(middle, axes.bottom + 14, "step", "end", size=SMALL, opacity=PALE)  # at the left it would crowd m
     drawing.text(0, 220, "momentum: m(i) = 1 + (m − 1)/2 · (1 + cos(π i/T)), from m to 1", size=12, bold=True)
-    for value in (low, 1.0):
-        drawing.text(LEFT + 19, axes.at(0, value)[1] + 4, f"{value:.6g}", "end", size=11, opacity=0.8)
+    axes.y_ticks((value, f"{value:.6g}") for value in (low, 1.0))
     axes.curve([(0.0, start), (float(total), start)], ORANGE, DASH, width=1.2 if used else 2.6)
     axes.curve([(float(x), y) for x, y in thinned(list(enumerate(schedule)))], ORANGE, width=2.6 if used else 1.2)
     names = ("cosine", "constant")

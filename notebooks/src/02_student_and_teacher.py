@@ -3,7 +3,7 @@
 #
 # At the end you will have followed a tiny picture through a Vision Transformer, computed its attention by hand, and checked the whole network against another library. Then you will make two networks of one, and plant the bug that most often spoils that.
 #
-# Before this: [01 · Augmentation](01_augmentation.ipynb). One thread of a laptop computes for less than a minute, nearly all of it in the last section. Nothing is downloaded.
+# Before this: [01 · Augmentation](01_augmentation.ipynb). One thread of a laptop computes for less than a minute, nearly all of it in the last two sections. Nothing is downloaded.
 
 # %%
 import torch
@@ -17,7 +17,7 @@ setup()
 # %% [markdown]
 # ## What a network looks at
 #
-# This is the network in the package, trained on emoji without labels, and what it looks at in a picture of a dog. Each of its **heads** decides for itself from which parts of the picture to take. Bright squares are the parts from which it takes most.
+# This is the network in the package, trained on emoji without labels, and what it looks at in a picture of a dog. Each of its **heads** decides for itself from which parts of the picture to take. Bright squares are the parts from which it takes most. (The two columns at the right compare all heads with the dog's outline; notebook 08 has more on that.)
 
 # %%
 vit = dino_lite.pretrained("emoji")
@@ -41,7 +41,7 @@ tiny = normalize(resize(scene, 16))  # (picture, channel, height, width)
 side = vit.patch_size
 patches = tiny.unfold(2, side, side).unfold(3, side, side)  # (1, 3, row, column, 8, 8)
 patches = patches.permute(0, 2, 3, 1, 4, 5).flatten(1, 2)  # (1, patch, 3, 8, 8)
-plot_pictures(patches[0], ["patch 1", "patch 2", "patch 3", "patch 4"], smooth=False)
+plot_pictures({"patches 1, 2": patches[0, :2], "patches 3, 4": patches[0, 2:]}, ["left", "right"], smooth=False)
 
 # %% [markdown]
 # From left to right and row by row: that is the order of the words. Each patch becomes a row of numbers, a **token**. The library passes a patch through one convolution that never overlaps itself.
@@ -105,9 +105,9 @@ for name, net in {"with positions": vit, "without": placeless}.items():
     with torch.no_grad():
         rows = torch.nn.functional.normalize(net(torch.cat([tiny, mixed, others])), dim=-1)
     far[name] = float((1 - rows[0] @ rows[1]) / (1 - rows[2:] @ rows[2:].T).mean())
-moved = far["with positions"]
-answer = "not at all" if moved < 0.01 else "like for another thing" if moved > 0.8 else "somewhat"
-reveal(answer, f"It moves by {moved:.2f}; without positions by {abs(far['without']):.6f}: the blocks know no order.")
+shift = far["with positions"]
+answer = "not at all" if shift < 0.01 else "like for another thing" if shift > 0.8 else "somewhat"
+reveal(answer, f"It moves by {shift:.2f}; without positions by {abs(far['without']):.6f}: the blocks know no order.")
 
 # %% [markdown]
 # ## Attention by hand
@@ -150,7 +150,7 @@ print(f"your shares and the library's: at most {(shares - library).abs().max():.
 show(dino_lite.vit.Attention)
 
 # %% [markdown]
-# It divides by √d, the root of a head's width. A product of d random numbers grows with √d.
+# It divides by √d, the root of a head's width. A query times a key is a sum of d products, and for random numbers such a sum grows with √d.
 
 # %%
 predict("What would the shares be without the division by √d?", ["more even", "more one-sided"])
@@ -162,7 +162,11 @@ predict("What would the shares be without the division by √d?", ["more even", 
 undivided = (q @ k.T).softmax(dim=-1)
 without, divided = (torch.special.entr(shares).sum(-1).mean() for shares in (undivided, library))
 answer = "more one-sided" if without < divided else "more even"
-reveal(answer, f"The mean entropy is {without:.2f} without the division and {divided:.2f} with it.")
+reveal(
+    answer,
+    f"The mean entropy is {without:.2f} without the division and {divided:.2f} with it: products that are "
+    f"{q.shape[-1] ** 0.5:.1f} times as far apart leave nearly all to the largest.",
+)
 
 # %% [markdown]
 # Now the library's shares as a table. A row is what a token takes from. Token 1 is [CLS], tokens 2 to 5 are the patches.
@@ -173,6 +177,8 @@ last = len(vit.blocks) - 1
 plot_table({"first block, head 1": library, f"block {last + 1}, head 1": seen[f"block{last}/attention"][0, 0]}, words)
 
 # %% [markdown]
+# In the last block all five take most from columns 2 and 3, the upper half of the dog.
+#
 # The bright squares at the top of the page were such a row: the first, without [CLS] itself, from the last block, for each head. `attention_maps` cuts it out.
 
 # %%
@@ -318,7 +324,7 @@ reveal(s.shape[0] * s.shape[1], f"The teacher answers for {t.shape[0] * t.shape[
 #
 # ## The mirror
 #
-# Now the bug. `teacher = student` looks like a copy in Python, and is none: two names, one network. Whoever writes DINO from memory may write it, and no line of code complains. A step later the teacher is still exactly what the student is.
+# Now the bug. `teacher = student` looks like a copy in Python, and is none: two names, one network. Whoever writes DINO from memory may write it, and no line of code complains. We make one step with a copy and with such a *mirror*.
 
 
 # %%
@@ -336,26 +342,26 @@ for name, one in {"copy": dino, "mirror": mirror}.items():
     print(f"{name:6}: loss {log.loss:.4f}; after the step student and teacher are {apart:.4f} apart")
 
 # %% [markdown]
-# The first loss is the same: nothing gives the bug away. We let both train on, with the same pictures.
+# The first loss is the same, so it doesn't give the bug away. One often reads that the loss then stands at ln K for good. We let both train on, with the same pictures.
 
 # %%
 predict("Where does the mirror's loss go?", ["to 0", "to ln K, and stays", "up and down"])
 
 # %% [markdown]
-# Information is what a target tells about its picture. At zero it is the same for all pictures, and nothing can be learnt.
+# *Information* is what a target tells about its picture. At zero it is the same for all pictures, and nothing can be learnt.
 
 
 # %%
-def trained(one, **knobs):
-    """The logs of 100 more steps with fixed knobs."""
+def trained(one, count, **knobs):
+    """The logs of some more steps with fixed knobs."""
     generator, logs = torch.Generator().manual_seed(0), []
-    for _ in range(steps(100)):
+    for _ in range(count):
         rows = torch.randperm(len(pictures), generator=generator)[: config.batch_size]
         logs.append(one.train_step(pictures.images[rows], **knobs))
     return logs
 
 
-runs = {"copy": trained(dino), "mirror": trained(mirror)}
+runs = {"copy": trained(dino, steps(100)), "mirror": trained(mirror, steps(100))}
 panels = {"loss": "loss", "information": "mutual_information", "spread of the features": "feature_std"}
 measured = {
     title: {name: [getattr(log, key) for log in logs] for name, logs in runs.items()} for title, key in panels.items()
@@ -365,29 +371,37 @@ plot_lines(measured, guides={"loss": {"ln K": flat}})
 # %% [markdown]
 # Read the three panels from right to left: does the network still tell pictures apart, do its targets, and what does the loss say about it?
 
+
 # %%
-losses = measured["loss"]["mirror"]
-late = torch.tensor(losses[len(losses) // 2 :])
-calm = late.max() - late.min() < 0.5
-answer = "up and down" if not calm else "to 0" if late.mean() < flat / 2 else "to ln K, and stays"
-reveal(answer, f"In the second half it lies between {late.min():.2f} and {late.max():.2f}, and ln K is {flat:.2f}.")
+def end_of(losses):
+    """Where a loss goes, in one of our three words, and in numbers, from the last third of its steps."""
+    late = torch.tensor(losses[-max(1, len(losses) // 3) :])
+    low, high = float(late.min()), float(late.max())
+    numbers = f"In the last third it lies between {low:.3f} and {high:.3f}; ln K is {flat:.3f}."
+    if flat - 0.25 < low and high < flat + 0.25:
+        return "to ln K, and stays", numbers
+    return "to 0" if high < 0.5 else "up and down", numbers
+
+
+reveal(*end_of(measured["loss"]["mirror"]))
 
 # %% [markdown]
 # Why? A mirror agrees with every whim at once. If a prototype is a little ahead for all pictures, student and "teacher" run after it in the same step. The *centre* should take such a lead away, but it is a mean over some ten steps, and comes too late. If that is the reason, a centre that forgets at once should help.
 
 # %%
 told = dict(measured["information"])
-told["mirror, quick centre"] = [log.mutual_information for log in trained(mirrored(), center_momentum=0.0)]
+quick = trained(mirrored(), steps(100), center_momentum=0.0)
+told["mirror, quick centre"] = [log.mutual_information for log in quick]
 for name, nats in told.items():
     late = nats[len(nats) // 2 :]
     print(f"{name:21} a target tells {sum(late) / len(late):.2f} nats about its picture, in the second half")
 
 # %% [markdown]
-# So what counts is who lags behind whom. The centre has to be quicker than the teacher. A copy that follows the student slowly leaves it the time, a mirror does not.
+# What the quick centre saves had been lost to the lag. So a good part of it is who lags behind whom: the centre has to be quicker than the teacher. A copy that follows the student slowly leaves it the time, a mirror does not.
 #
 # ## What a loss of exactly ln K means
 #
-# A [bug report](https://github.com/facebookresearch/dinov2/issues/407) tells of a loss that always ended at 8.3178, which is ln 4096. Somebody noticed that both backbones in it were one object, and a real copy was a part of the cure. Does our mirror end at ln K? If not, what does?
+# A [bug report](https://github.com/facebookresearch/dinov2/issues/407) tells of a loss that always ended at 8.3178, which is ln 4096. Somebody noticed that both backbones in it were one object, and a real copy was a part of the cure. So where does ln K come from?
 
 # %%
 predict(
@@ -410,22 +424,52 @@ answer = "any" if len(exact) == 3 else "an even one" if exact == ["even"] else "
 reveal(answer, "Each prototype gets 1/K from such a student, and -ln(1/K) = ln K, wherever the target lies.")
 
 # %% [markdown]
-# So a loss that stands at ln K describes the student: it gives every prototype the same share. Something must have taught it that. Even targets would, so let us take the sharpening away, for a copy and for a mirror.
+# So a loss that stands at ln K describes the student: it gives every prototype the same share. What can teach it that? Let us do as in the report, and make only the backbones one object. The heads stay two, and the teacher's follows slowly.
 
 # %%
-starts = {"copy, blunt": dino_lite.Dino(config, seed=0, device="cpu"), "mirror, blunt": mirrored()}
-blunt = {name: [log.loss for log in trained(one, teacher_temp=0.3)] for name, one in starts.items()}
-plot_lines({"loss": measured["loss"] | blunt}, guides={"loss": {"ln K": flat}}, thin=["mirror"])
+predict("Where does it go if only the backbones are one?", ["to 0", "to ln K, and stays", "up and down"])
 
 # %% [markdown]
-# How close do they end?
+# It takes longer, so we make more steps.
 
 # %%
-for name, losses in (measured["loss"] | blunt).items():
-    print(f"{name:13} ends {losses[-1] - flat:+.4f} from ln K")
+half = dino_lite.Dino(config, seed=0, device="cpu")
+half.teacher.backbone = half.student.backbone
+logs = trained(half, steps(350))
+keys = ["loss", "entropy", "mutual_information", "feature_std"]
+loss, h, nats, spread = ([getattr(log, key) for log in logs] for key in keys)
+plot_lines(
+    {
+        "loss": {"one backbone": loss, "its h": h},
+        "information": {"one backbone": nats},
+        "spread of the features": {"one backbone": spread},
+    },
+    guides={"loss": {"ln K": flat}},
+)
 
 # %% [markdown]
-# Two faults, two signs. A mirror takes the information away, whatever its loss. Targets without sharpening make the student even, and bring its loss to ln K, with a mirror or without. What else was wrong in the report, its loss can't tell us.
+# Begin at the right again. Then follow h, the entropy of the targets, which is ln K when they are even.
+
+# %%
+answer, numbers = end_of(loss)
+reveal(answer, f"{numbers} At the end h is {h[-1]:.3f}, KL {loss[-1] - h[-1]:.3f}, information {nats[-1]:.3f}.")
+
+# %% [markdown]
+# Why ln K here, and not in the whole mirror? A target is made of the teacher's logits minus the centre. So we split what is left: into what differs between pictures, and what all pictures have in common because the centre has missed it. Both in units of the teacher's temperature, so that numbers well below 1 leave a target even.
+
+# %%
+print(f"{'':13} differs  missed by the centre")
+for name, one in {"copy": dino, "mirror": mirror, "one backbone": half}.items():
+    with torch.no_grad():
+        said, _ = one.teacher(next(one.views(batch)).global_views)
+    common = said.mean(dim=(0, 1))  # of all views and pictures
+    differs, missed = ((x / config.teacher_temp).std() for x in (said - common, common - one.center))
+    print(f"{name:13} {differs:7.2f} {missed:7.2f}")
+
+# %% [markdown]
+# In the copy, the differences are larger than what the centre misses: targets that tell pictures apart. In both others the pictures have fallen together: a shared backbone moves faster than the centre can follow. In the mirror a lead that all share is left, which is one sure target for all pictures. With one backbone, once the pictures are alike, only the teacher's head still moves. It is slow, so the centre catches up, and nothing is left: even targets, which make the student even, and its loss is ln K.
+#
+# With one object or two, then, what a loss looks like depends on the rest of the code. Look at the information, and at whether two parameters share their memory.
 #
 # ## What you now know
 #
@@ -433,6 +477,6 @@ for name, losses in (measured["loss"] | blunt).items():
 # - The teacher starts as a copy that shares no memory with the student. It sees the global views, the student all of them.
 # - A loss of ln K says that the student's answer is even. It does not say why.
 #
-# **Your turn.** Make only the backbones one object, `one.teacher.backbone = one.student.backbone`, as in the report, and leave the heads apart. Is a slow head enough to keep the information?
+# **Your turn.** There is another way to ln K, without any mirror: `trained(dino_lite.Dino(config), 100, teacher_temp=0.3)`. What is different on the way there? Look at h, and at the spread of the features.
 #
 # Next: [03 · Centering and sharpening](03_centering_and_sharpening.ipynb), the two safeguards of the targets.

@@ -31,7 +31,6 @@ AttentionWidget()
 
 # %%
 from dino_lite.colors import normalize
-from dino_lite.evaluate import on_background
 from dino_lite.resample import resize
 
 model, untrained = dino_lite.pretrained("emoji"), dino_lite.pretrained("emoji", "start")
@@ -41,7 +40,7 @@ dog = emoji.names.index("noto/dog face")
 
 def inputs(pictures, background="random"):
     """What the network is shown (N, 3, S, S), and the true masks of the things, bool (N, S, S)."""
-    x = normalize(resize(on_background(pictures.images, background), model.img_size))
+    x = normalize(resize(dino_lite.on_background(pictures.images, background), model.img_size))
     return x, resize(pictures.masks[:, None].float(), model.img_size)[:, 0] > 0.5
 
 
@@ -76,7 +75,7 @@ reveal(answer, f"It keeps {own:.3f}, where an even share is {1 / tokens:.3f}. Th
 # %% [markdown]
 # ## Four heads
 #
-# Each head has a softmax of its own and may look elsewhere. Here are the dog and a few others, on white, one head a column. The masks at the right come later.
+# Each head has a softmax of its own and may look elsewhere. Here are the dog and a few others, on white, one head a column. Each map has its own scale, from its weakest patch, dark, to its strongest, yellow. The masks at the right and the numbers below come later.
 
 # %%
 NAMES = ["dog face", "fish", "guitar", "rocket"]
@@ -84,7 +83,7 @@ few = [emoji.names.index(f"noto/{name}") for name in NAMES]
 plot_attention(model, emoji, few)
 
 # %% [markdown]
-# Four pictures prove nothing, so we ask many. The emoji have transparent grounds, and what is not transparent is the **true mask** of the thing. If a head looked everywhere alike, it would give the thing as much attention as the thing has area. From now on every picture has a random colour behind it, as in training.
+# Four pictures prove nothing, so we ask many. The emoji have transparent grounds, and what is not transparent is the **true mask** of the thing. If a head looked everywhere alike, it would give the thing as much attention as the thing has area. From now on every picture has a random colour behind it, as in training, and we take every fourth thing: those that the network was never trained on.
 
 # %%
 COUNTS = ["none", "one", "two", "three", "all four"]
@@ -94,7 +93,7 @@ predict("How many of the four heads give the thing more than its share of the pi
 # `cover` says how much of each patch belongs to the thing, from 0 to 1.
 
 # %%
-some = emoji[::4]
+some = emoji[3::4]
 x, truth = inputs(some)
 maps = dino_lite.attention_maps(model, x)
 cover = torch.nn.functional.avg_pool2d(truth[:, None].float(), model.patch_size)  # (N, 1, h, w)
@@ -243,14 +242,13 @@ reveal(answer, f"Lost by the swap: trained {lost[RIVALS[0]]:.3f}, random {lost[R
 #
 # ## Smaller things, anywhere
 #
-# Emoji sit in the middle and fill their picture. `moved` makes each smaller, turns it a little and puts it somewhere. Nothing is trained anew.
+# Emoji sit in the middle and fill their picture. `moved` makes each smaller, turns it a little and puts it somewhere. Nothing is trained anew. This is what the network is shown:
 
 # %%
 from dino_lite.scorecard import moved
 
 away = moved(emoji)
-heads = [f"{name}{place}" for place in ("", ", moved") for name in NAMES]
-plot_pictures(torch.cat([emoji.images[few], away.images[few]]), heads)
+plot_pictures({"as they are": inputs(emoji[few])[0], "moved": inputs(away[few])[0]}, NAMES)
 
 # %% [markdown]
 # Now a mask of the whole picture wastes more.
@@ -262,7 +260,7 @@ predict("On the moved pictures, whose masks fit best at a mass of 0.6?", RIVALS)
 # The same function on the other pictures:
 
 # %%
-far_x, far_truth = inputs(away[::4])
+far_x, far_truth = inputs(away[3::4])
 far = {name: swap(network, far_x, far_truth) for name, network in networks.items()}
 for name, (mine, other) in far.items():
     print(f"{name:20} own {mine:.3f}, another's {other:.3f}, lost {mine - other:.3f}")
@@ -278,19 +276,18 @@ reveal(best, f"The things now fill {far_truth.float().mean():.0%} of their pictu
 
 # %%
 run = dino_lite.recording("emoji")
-steps = list(run.steps.values())
 panels = {}
-for title, data in {"as they are": (x, truth), "moved": (far_x, far_truth)}.items():
+for title, data in {"IoU, as they are": (x, truth), "IoU, moved": (far_x, far_truth)}.items():
     pairs = [swap(network, *data) for network in run.backbones().values()]
     panels[title] = {"own mask": [mine for mine, _ in pairs], "another's": [other for _, other in pairs]}
-plot_lines(panels, x=steps)
+plot_lines(panels, x=list(run.steps.values()))
 
 # %% [markdown]
 # **Look:** at step 0 the lines begin together. Where does the gap open, in the left panel too? The height of the left lines alone would have told you that training spoils the attention.
 #
 # ## What the patches say
 #
-# [CLS] is one token. Each patch has its own features too, after the last block. They have many dimensions; a **PCA** finds the three directions in which they differ most, and these become red, green and blue. Patches of one colour have similar features. A larger input gives more patches: the network then interpolates what it has learnt about positions.
+# [CLS] is one token. Each patch has its own features too, after the last block. They have many dimensions; a **PCA** finds the three directions in which they differ most, and these become red, green and blue. Patches of one colour have similar features; each network has colours of its own. A larger input gives more patches: the network then interpolates what it has learnt about positions.
 
 
 # %%
@@ -306,7 +303,7 @@ def patch_colors(network, x):
     return colors.unflatten(0, (len(x), side, side)).permute(0, 3, 1, 2)
 
 
-large = normalize(resize(on_background(emoji.images[few], "white"), 4 * model.img_size))
+large = normalize(resize(dino_lite.on_background(emoji.images[few], "white"), 4 * model.img_size))
 rows = {"picture": emoji.images[few]}
 rows |= {name: patch_colors(network, large) for name, network in list(networks.items())[:2]}
 plot_pictures({name.removeprefix("the "): row for name, row in rows.items()}, NAMES, smooth=False)
@@ -331,8 +328,8 @@ for name, network in list(networks.items())[:2]:
     with torch.inference_mode():
         old, new = (network.forward_features(one)[:, 1:] for one in (x[:300], x[:300].roll(model.patch_size, -1)))
     unit = torch.nn.functional.normalize
-    nearest = (unit(old, dim=-1) @ unit(new, dim=-1).transpose(1, 2)).argmax(2)
-    shares[name] = {place: float((nearest == target).float().mean()) for place, target in targets.items()}
+    closest = (unit(old, dim=-1) @ unit(new, dim=-1).transpose(1, 2)).argmax(2)
+    shares[name] = {place: float((closest == target).float().mean()) for place, target in targets.items()}
     print(f"{name:20} same place {shares[name][PLACES[0]]:.0%}, same piece {shares[name][PLACES[1]]:.0%}")
 mine = shares[RIVALS[0]]
 words = f"In the trained network the same piece is nearest for {mine[PLACES[1]]:.0%} of the patches,"
@@ -346,7 +343,7 @@ reveal(max(mine, key=mine.get), f"{words} in the random one for {shares[RIVALS[1
 # Sort the moved pictures by the IoU of the trained network's masks. Here are the three worst and the three best, on white.
 
 # %%
-data = away[::4]
+data = away[3::4]
 white_x, white_truth = inputs(data, "white")
 order = dino_lite.mask_iou(masks_of(model, white_x), white_truth).argsort(stable=True).tolist()
 plot_attention(model, data, order[:3] + order[-3:])
@@ -379,7 +376,7 @@ reveal(answer, f"Correlation with the size: {both[0]:.2f}, with the ceiling: {bo
 #
 # - **Patches.** The authors draw their maps at 480 pixels with patches of 8: a grid of 60 × 60. Ours has 4 × 4, and a true outline cannot be made of those: remember the ceiling.
 # - **Pictures.** Their photographs show things among other things, so a mask of everything is a bad mask. An emoji is a thing and nothing else.
-# - **Training.** More than a million photographs and a hundred times our weights. To tell a dog's breed on any lawn, a network has to find the dog. Ours can often tell emoji by their colours.
+# - **Training.** More than a million photographs and some forty times our weights. To tell a dog's breed on any lawn, a network has to find the dog. Ours can often tell emoji by their colours.
 # - **Not DINO alone.** In the paper's appendix MoCo-v2, BYOL and SwAV reach the same: 46.3, 47.8, 46.8.
 #
 # With network access, `AttentionWidget("timm:vit_small_patch16_224.dino")` fetches the authors' own weights. Look at the cat with both networks. We have not repeated the paper's numbers here.

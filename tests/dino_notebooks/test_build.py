@@ -112,10 +112,10 @@ def test_checkpoints_of_jupyter_are_no_notebooks(checkout: Path) -> None:
 
 
 def test_a_folder_of_sources_becomes_a_folder_of_notebooks(checkout: Path) -> None:
-    (checkout / "src" / "exercises").mkdir()
-    (checkout / "src" / "exercises" / "one.py").write_text(SCRIPT)
+    (checkout / "src" / "more").mkdir()
+    (checkout / "src" / "more" / "one.py").write_text(SCRIPT)
     assert main(["build"]) == 0
-    assert (checkout / "exercises" / "one.ipynb").read_text() == build.build(SCRIPT)
+    assert (checkout / "more" / "one.ipynb").read_text() == build.build(SCRIPT)
 
 
 def test_no_sources_get_one_sentence(tmp_path: Path) -> None:

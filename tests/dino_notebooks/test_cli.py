@@ -45,7 +45,7 @@ def assert_one_sentence(process: subprocess.CompletedProcess[str], words: str) -
 def test_help_names_every_command(run: Run) -> None:
     process = run("--help")
     assert process.returncode == 0
-    assert all(f"    {name} " in process.stdout for name in ("lab", "train", "report", "doctor", "build"))
+    assert all(f"    {name} " in process.stdout for name in ("lab", "train", "report", "book", "doctor", "build"))
 
 
 def test_help_needs_no_torch(run: Run) -> None:

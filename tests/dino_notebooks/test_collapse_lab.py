@@ -17,6 +17,7 @@ from PIL import Image
 from test_drivers import trainers, wait
 
 from dino_notebooks import CollapseLab, Session
+from dino_notebooks.collapse_lab import all_but
 from dino_notebooks.collapse_lab.export import metrics_csv
 from dino_notebooks.collapse_lab.knobs import STEERED
 from dino_notebooks.session import drivers, registry
@@ -306,11 +307,66 @@ def test_a_lecturer_hides_and_locks(tiny_recipe: str) -> None:
     assert lab.knobs.controls["lr"] not in shown
     assert lab.knobs.controls["teacher_temp"] in shown
     assert part(lab, "ema_momentum").disabled
-    assert lab.snapshot.knobs["ema_momentum"] == lab.session.usual["ema_momentum"]  # locked for scenes too
+    assert lab.snapshot.knobs["ema_momentum"] == 0.0  # as the lecturer's scene has it
     with pytest.raises(ValueError, match="hide: there is no knob 'cat'; the knobs are student_temp"):
         CollapseLab(tiny_recipe, hide=["cat"], driver="thread")
     with pytest.raises(ValueError, match="There is no scene 'cat'"):
         CollapseLab(tiny_recipe, scene="cat", driver="thread")
+
+
+def test_a_locked_knob_stays_where_the_lecturers_scene_has_put_it(tiny_recipe: str) -> None:
+    """Whatever a student does in the panel: another scene, a rewind to before the fault, a restart, a switch back."""
+    lab = CollapseLab(tiny_recipe, scene="no EMA", lock=all_but("teacher_temp"), driver="thread")
+    settled(lab)
+    assert [name for name in STEERED if not part(lab, name).disabled] == ["teacher_temp"]
+    play(lab, 4)
+    lab.transport.scene.value = "teacher temperature 0.3"  # it sets the free knob, and leaves the locked ones
+    settled(lab)
+    assert lab.snapshot.knobs == lab.session.usual | {"ema": False, "teacher_temp": 0.3}
+    lab.futures.to.value = 0
+    for button in (lab.futures.rewind, lab.futures.switch, lab.transport.restart):
+        button.click()
+        settled(lab)
+        assert lab.snapshot.knobs["ema"] is False
+        assert part(lab, "ema").value is False
+        assert part(lab, "ema").disabled
+
+
+def test_a_locked_knob_stays_where_the_lecturers_line_has_put_it(tiny_recipe: str) -> None:
+    """Even for who stops the line before its end, and goes on from there."""
+    lab = CollapseLab(line="dino-run/1 tiny seed=0 steps=8; 4 lr=0.002 ema=off", lock=["ema"], driver="thread")
+    wait(lambda: lab.session.step == 8 and not lab.driver.playing)
+    settled(lab)
+    lab.futures.to.value = 2
+    lab.futures.rewind.click()
+    settled(lab)
+    assert (lab.session.step, lab.snapshot.knobs["ema"], lab.snapshot.knobs["lr"]) == (
+        2,
+        False,
+        lab.session.usual["lr"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("rest", "word"),
+    [("", "ema is locked"), ("; 1 ema=off; 3 ema=on; 4 ema=off", "ema is locked"), ("; 2 ema=off lr=0.1", "")],
+    ids=["left out", "moved and put back", "as it is here"],
+)
+def test_a_line_may_not_move_a_locked_knob(rest: str, word: str, tiny_recipe: str) -> None:
+    lab = CollapseLab(tiny_recipe, scene="no EMA", lock=["ema"], driver="thread")
+    settled(lab)
+    before = lab.session
+    lab.text.area.value = f"dino-run/1 tiny seed=1 steps=5{rest}"
+    lab.text.replay.click()
+    assert word in lab.text.message.value
+    assert bool(word) == bool(lab.text.message.value)
+    assert (lab.session is before) == bool(word)
+
+
+def test_all_but_names_the_others() -> None:
+    assert set(all_but("lr", "ema")) == set(STEERED) - {"lr", "ema"}
+    with pytest.raises(ValueError, match="all_but: there is no knob 'teacher_tmp'; the knobs are student_temp"):
+        all_but("teacher_tmp")
 
 
 def test_every_control_has_a_name_for_a_screen_reader(lab: CollapseLab) -> None:

@@ -6,8 +6,11 @@ Every fault is made, in this process, by breaking what the check asks. Run: pyte
 import builtins
 import importlib.metadata
 import json
+import os
 import shutil
 import sys
+import time
+import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -91,6 +94,25 @@ def full_disk(patch: pytest.MonkeyPatch, folder: Path) -> None:
     patch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0.3e9))
 
 
+def slow_disk(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """One that takes four seconds for what the check writes; the clock is a made-up one, and nothing waits."""
+    now = [0.0]
+
+    def sync(number: int) -> None:
+        now[0] += 4.0
+
+    patch.chdir(folder)
+    patch.setattr(os, "fsync", sync)
+    patch.setattr(time, "perf_counter", lambda: now[0])
+
+
+def no_browser(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    def none(using: str | None = None) -> None:
+        raise webbrowser.Error("could not locate runnable browser")
+
+    patch.setattr(webbrowser, "get", none)
+
+
 def slow_machine(patch: pytest.MonkeyPatch, folder: Path) -> None:
     patch.setattr(dino_lite, "train", lambda *_, steps: [SimpleNamespace(seconds=2.0)] * steps)
 
@@ -118,7 +140,9 @@ def old_python(patch: pytest.MonkeyPatch, folder: Path) -> None:
         ("ipykernel", version("ipykernel", "7.0.1"), "7.0.1 loses updates", "pip install --upgrade ipykernel"),
         ("ipykernel", version("ipykernel", "6.20.0"), "6.20.0 is too old", "pip install --upgrade ipykernel"),
         ("ipykernel", another_kernel, "starts another Python", "jupyter kernelspec remove python3"),
+        ("browser", no_browser, "none is found", "dino-notebooks lab --no-browser"),
         ("disk", full_disk, "0.3 GB free", "Free some disk space"),
+        ("disk's speed", slow_disk, "writes 2.0 MB a second", "a folder on a disk of this machine"),
         ("UMAP", version("umap-learn", None), "is not installed", "pip install umap-learn"),
         ("UMAP", module("umap", SystemError("numba: initialization failed")), "initialization failed", "numba"),
         ("training", slow_machine, "0.5 steps a second", "Close what else is computing"),
@@ -134,6 +158,32 @@ def test_a_fault_is_found_and_has_a_cure(
     assert finding in ill.value.finding
     assert cure in ill.value.cure
     assert "\n" not in ill.value.finding + ill.value.cure
+
+
+def test_what_one_can_do_without_is_not_severe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A server has no browser, and a slow disk only costs patience; a full one ends a run."""
+    for name, break_it, severe in (
+        ("browser", no_browser, False),
+        ("disk's speed", slow_disk, False),
+        ("disk", full_disk, True),
+    ):
+        with monkeypatch.context() as patch:
+            break_it(patch, tmp_path)
+            with pytest.raises(doctor.Ill) as ill:
+                doctor.CHECKS[name]()
+        assert ill.value.severe is severe, name
+
+
+def test_the_disk_is_measured_and_left_clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(doctor, "SLOW_MB", 0.0)  # the machine of a test may be busy
+    assert doctor.disk_speed().endswith("MB a second")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_browser_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webbrowser, "get", lambda using=None: webbrowser.GenericBrowser("lynx"))
+    assert doctor.browser() == "GenericBrowser"
 
 
 def test_versions_of_tomorrow_are_fine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -173,6 +223,44 @@ def test_one_fault_does_not_hide_the_next(quick: pytest.MonkeyPatch, capsys: pyt
     assert "WRONG  broken         KeyError" in printed
     assert "ok     last           fine" in printed
     assert printed.endswith("2 of 4 need a cure.\n")
+
+
+def test_a_note_is_printed_and_does_not_count(quick: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is not severe gets its cure too, but the machine is well."""
+    quick.setitem(doctor.CHECKS, "browser", doctor.browser)
+    no_browser(quick, Path())
+    assert doctor.examine() == 0
+    printed = capsys.readouterr().out
+    assert "note   browser        none is found\n                      dino-notebooks lab --no-browser" in printed
+    assert "WRONG" not in printed
+    assert printed.endswith("All is well: dino-notebooks lab opens the notebooks.\n")
+
+
+def test_a_quick_look_leaves_out_what_takes_long(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a notebook: a browser is open, and nobody wants to wait for UMAP. A fault is found all the same."""
+    left_out = {name for name, check in doctor.CHECKS.items() if check in doctor.LEFT_OUT}
+    assert left_out == {"browser", "disk's speed", "UMAP", "training"}
+    run: list[str] = []
+
+    def noted(name: str) -> Callable[[], str]:
+        def check() -> str:
+            run.append(name)
+            return "fine"
+
+        return check
+
+    made = {name: noted(name) for name in doctor.CHECKS}
+    monkeypatch.setattr(doctor, "LEFT_OUT", tuple(made[name] for name in left_out))
+    monkeypatch.setattr(doctor, "CHECKS", made)
+    assert doctor.examine(quick=True) == 0
+    assert set(run) == set(made) - left_out
+    assert capsys.readouterr().out.endswith("All is well.\n")
+    full_disk(monkeypatch, Path())
+    monkeypatch.setitem(made, "disk", doctor.disk)
+    assert doctor.examine(quick=True) == 1
+    assert capsys.readouterr().out.endswith(f"1 of {len(made) - len(left_out)} need a cure.\n")
 
 
 @pytest.mark.slow

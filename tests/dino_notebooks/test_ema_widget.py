@@ -10,7 +10,8 @@ import drawn
 import pytest
 import torch
 
-from dino_notebooks.drawing import ORANGE
+from dino_notebooks.drawing import ORANGE, Text
+from dino_notebooks.drawing.axes import text_width
 from dino_notebooks.widgets import EMAWidget
 
 
@@ -121,6 +122,15 @@ def test_switch_and_run_length() -> None:
     widget.steps.slider.set_state({"value": 480})
     assert len(widget.student) == 501
     assert "500" in drawn.texts(widget.picture.value)
+
+
+def test_the_name_of_the_lower_axis_stands_clear_of_the_momentum() -> None:
+    """Both are at the lower left: the step's name goes before the middle tick."""
+    marks = [mark for mark in EMAWidget().figure().drawing.marks if isinstance(mark, Text)]
+    (step,) = [mark for mark in marks if mark.words == "step"]
+    (momentum,) = [mark for mark in marks if mark.words == "0.98"]
+    (middle,) = [mark for mark in marks if mark.words == "150" and mark.y == step.y]
+    assert momentum.x + text_width("step") < step.x < middle.x - text_width("150") / 2
 
 
 def test_no_randomness_of_others() -> None:

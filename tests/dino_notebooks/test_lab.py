@@ -12,7 +12,7 @@ import pytest
 from dino_notebooks import lab
 
 ROOT = Path(__file__).parent.parent.parent
-NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted(str(path.relative_to(ROOT / "notebooks")) for path in (ROOT / "notebooks").rglob("*.ipynb"))
 
 # --- which notebooks JupyterLab opens -----------------------------------------------------------------------
 
@@ -25,7 +25,7 @@ def test_in_a_checkout_its_own_notebooks_open(start: str) -> None:
 def test_elsewhere_a_copy_opens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = lab.find_notebooks(tmp_path)
     assert folder == tmp_path / "dino-notebooks"
-    assert sorted(path.name for path in folder.iterdir()) == NOTEBOOKS
+    assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()) == NOTEBOOKS
     assert capsys.readouterr().out == f"Copied {len(NOTEBOOKS)} notebooks into {folder}.\n"
 
 

@@ -45,6 +45,15 @@ def test_names_do_not_cover_one_another() -> None:
     assert not boxes[0].overlaps(boxes[1])
 
 
+def test_the_scale_says_what_it_means() -> None:
+    """No tick at 12.5% that reads 12%."""
+    plot = plot_labels({"model": {1: [0.11, 0.2], 20: [0.29, 0.31]}})
+    plot.canvas.draw()
+    axis = plot.axes[0].yaxis
+    for place, label in zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=True):
+        assert float(label.get_text().rstrip("%")) == pytest.approx(100 * place)
+
+
 def test_one_number_of_labels_is_a_column_of_dots() -> None:
     assert "with 5." in plot_labels({"model": {5: [0.5, 0.6]}}).finding
 

@@ -4,6 +4,7 @@ Run: pytest tests/dino_notebooks/test_plot_maps.py
 """
 
 import dataclasses
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -42,6 +43,21 @@ def test_titles_legend_and_finding() -> None:
     assert [text.get_text() for text in plot.axes[-1].texts] == ["first", "second"]
     assert plot.finding == "Maps of 4 pictures: before 2 wide, after 2 wide."
     assert not plot_maps({"a": CORNERS}, dataclasses.replace(PICTURES, labels=None)).axes[-1].texts
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_names_of_seven_classes_do_not_touch(count: int) -> None:
+    """Below an even number of maps they stand side by side, in the free place of an odd number below one another."""
+    names = ["Smileys & Emotion", "People & Body", "Animals & Nature", "Food & Drink", "Travel & Places", "Activities"]
+    pictures = dataclasses.replace(PICTURES, label_names=[*names, "Objects"])
+    plot = plot_maps({f"map {number}": CORNERS for number in range(count)}, pictures)
+    plot.canvas.draw()
+    legend = plot.axes[-1]
+    assert len(legend.texts) == len(legend.patches) == 7
+    boxes = [mark.get_window_extent() for mark in (*legend.texts, *legend.patches)]
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+    page = plot.bbox
+    assert all(page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1 for box in boxes)
 
 
 @pytest.mark.parametrize("maps", [{}, {"a": CORNERS[:3]}, {"a": CORNERS * np.nan}])

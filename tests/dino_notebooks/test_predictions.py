@@ -84,6 +84,16 @@ def test_the_answer_finds_its_question() -> None:
     assert again.guess is None
 
 
+def test_a_question_that_is_run_again_keeps_the_guess_until_it_is_answered() -> None:
+    """A click makes the question's own cell the current one, and Shift and Enter run it again."""
+    predict("What does the entropy do?", OPTIONS).field.value = "rises"
+    again = predict("What does the entropy do?", OPTIONS)
+    assert again.guess == "rises"
+    assert str(reveal("falls")) == "You said rises. Measured: falls."
+    assert predict("What does the entropy do?", OPTIONS).guess is None
+    assert predict("What does the entropy do?", OPTIONS[:2]).guess is None
+
+
 def test_static_twin_has_the_question_and_no_widget() -> None:
     """What nbconvert shows: escaped, with the choices."""
     bundle = predict("Is h < KL?", ["yes", "no"])._repr_mimebundle_()

@@ -25,7 +25,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Lab
 
 def test_it_opens_on_the_first_notebook_and_nothing_pops_up(lab: Lab) -> None:
     assert "/lab/tree/dino-notebooks/00_start_here.ipynb?token=" in lab.address
-    assert lab.page.locator(".jp-Notebook h1").first.inner_text().startswith("Start here")
+    assert lab.page.locator(".jp-Notebook h1").first.inner_text().startswith("00 · Start here")
     assert not lab.page.locator(".jp-Dialog").count()
     lab.page.wait_for_timeout(2000)  # the question about news comes late
     assert not lab.page.locator(".Toastify__toast").count()
@@ -45,7 +45,7 @@ def test_all_cells_run_and_nothing_complains(lab: Lab, shots: Path) -> None:
     assert lab.page.locator(LIVE).count() == 2
     assert not lab.page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']").count()
     assert not lab.page.get_by_text("Error displaying widget").count()
-    assert not lab.page.locator(".jupyter-widgets").count()  # they have become plain pictures
+    assert not lab.page.locator(".jupyter-widgets .dino-run").count()  # they have become plain pictures
     for theme in ("Light", "Dark"):
         lab.theme(f"JupyterLab {theme}")
         lab.photograph(shots / f"start-here-{theme.lower()}.png")

@@ -36,6 +36,14 @@ def outputs(notebook: nbformat.NotebookNode, mime: str) -> list[str]:
     return [output["data"][mime] for output in found if mime in output.get("data", {})]
 
 
+def results(cell: nbformat.NotebookNode) -> list[str]:
+    """What the cell's last line is, in words: those of `predict`, `reveal` and the widgets; not where it lies."""
+    found = [
+        output["data"]["text/plain"] for output in cell.get("outputs", []) if output.output_type == "execute_result"
+    ]
+    return [text for text in found if " at 0x" not in text]
+
+
 @pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
 def path(request: pytest.FixtureRequest) -> Path:
     """One notebook after the other."""
@@ -80,10 +88,11 @@ def test_pictures_are_drawn(executed: nbformat.NotebookNode) -> None:
 
 @pytest.mark.slow
 def test_twice_gives_the_same(executed: nbformat.NotebookNode, path: Path) -> None:
-    """Every printed number and every pixel; the live picture tells the time, so that one may differ."""
+    """Every printed number, every result in words and every pixel; the live picture tells the time, and may differ."""
     again = execute(path)
     for first, second in zip(executed.cells, again.cells, strict=True):
         # joined: a line may come in one message or in two
         texts = ["".join(output.get("text", "") for output in cell.get("outputs", [])) for cell in (first, second)]
         assert texts[0] == texts[1]
+        assert results(first) == results(second)
     assert outputs(executed, "image/png") == outputs(again, "image/png")

@@ -20,7 +20,8 @@ import dino_lite
 import dino_notebooks
 
 ROOT = Path(__file__).parent.parent.parent
-NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+ASSIGNMENTS = sorted((ROOT / "notebooks" / "exercises").glob("*.ipynb"))  # code to be written: another rhythm
 NAMES = {*dino_lite.__all__, *dino_notebooks.__all__}
 Notebook = dict[str, Any]
 Rule = Callable[[Notebook], Iterator[str]]
@@ -70,12 +71,13 @@ def shows_alone(notebook: Notebook) -> Iterator[str]:
             yield f"more than one show: {source}"
 
 
-def links_lead_somewhere(notebook: Notebook) -> Iterator[str]:
-    """A link goes to the web, to a heading of the page, or to a file beside it that readers have too."""
+def links_lead_somewhere(notebook: Notebook, folder: Path = ROOT / "notebooks") -> Iterator[str]:
+    """A link goes to the web, to a heading of the page, or to a file of the notebooks, which readers have too."""
     for source, _ in cells(notebook, "markdown"):
         for target in re.findall(r"\]\(([^)\s]+)\)", source):
-            file = ROOT / "notebooks" / target.partition("#")[0]
-            if not target.startswith(("https://", "#")) and (".." in target or not file.is_file()):
+            file = (folder / target.partition("#")[0]).resolve()
+            ours = file.is_file() and file.is_relative_to(ROOT / "notebooks")
+            if not target.startswith(("https://", "#")) and not ours:
                 yield f"no file {target}"
 
 
@@ -108,11 +110,19 @@ def test_rule_holds(rule: Rule, path: Path) -> None:
     assert not list(rule(notebook))
 
 
+@pytest.mark.parametrize("path", ASSIGNMENTS, ids=lambda path: path.stem)
+def test_an_assignment_is_bare_and_its_links_lead_somewhere(path: Path) -> None:
+    notebook = json.loads(path.read_text())
+    nbformat.validate(notebook)
+    assert not [*bare(notebook), *shows_alone(notebook), *links_lead_somewhere(notebook, path.parent)]
+
+
 def test_there_are_notebooks() -> None:
-    assert [path.name for path in NOTEBOOKS][:1] == ["00_start_here.ipynb"]
+    assert [path.name[:2] for path in NOTEBOOKS] == [f"{number:02}" for number in range(10)]
+    assert len(ASSIGNMENTS) == 5
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS + ASSIGNMENTS, ids=lambda path: path.stem)
 def test_what_a_notebook_shows_fits_a_screen(path: Path) -> None:
     """At most 40 lines: if a function is longer, the library is wrong, not the notebook."""
     from dino_notebooks.source import source_of

@@ -1,7 +1,7 @@
 """What `watch` shows, keeps and says: on a screen that remembers, and with real signals for the stop button.
 
 JupyterLab itself is in tests/notebooks/test_browser.py, nbclient in test_execution.py beside it.
-Run: pytest tests/dino_notebooks/test_progress.py
+Run: pytest tests/dino_notebooks/test_live_run.py
 """
 
 import os
@@ -15,7 +15,7 @@ import pytest
 from made_logs import FIRST, K, logs
 
 from dino_lite import StepLog
-from dino_notebooks import progress, watch
+from dino_notebooks import live_run, watch
 from dino_notebooks.live_picture import Frame
 
 
@@ -38,7 +38,7 @@ class Record:
 def screen(monkeypatch: pytest.MonkeyPatch) -> Record:
     """What `watch` draws on in this test."""
     record = Record()
-    monkeypatch.setattr(progress, "TextScreen", lambda: record)
+    monkeypatch.setattr(live_run, "TextScreen", lambda: record)
     return record
 
 
@@ -120,7 +120,7 @@ def test_no_steps_get_one_sentence() -> None:
 
 
 def test_a_terminal_gets_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress.TextScreen, "seconds", 0.0)
+    monkeypatch.setattr(live_run.TextScreen, "seconds", 0.0)
     watch(logs(2), 2, K)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
