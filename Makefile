@@ -33,8 +33,8 @@ book: $(LAB_STAMP)  ## execute the notebooks and write them as a web site into b
 	@$(BIN)/dino-notebooks book $(ARGS)
 
 test: $(DEV_STAMP)  ## run every test (some of them: make test ARGS="-k loss")
-	@echo "test: every test, warnings are errors, no network"
-	@$(BIN)/python -m pytest $(ARGS)
+	@echo "test: every test, two files at a time, warnings are errors, no network"
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 bench: $(DEV_STAMP)  ## measure the speed beside other implementations
 	@echo "bench: training speed beside other implementations, in one run"

@@ -4,20 +4,35 @@ nbclient has no browser, so this also tests what nbconvert and GitHub show of th
 Run: pytest tests/notebooks/test_execution.py
 """
 
+import json
 from pathlib import Path
 
 import nbclient
 import nbformat
 import pytest
+from claims import CLAIMS, FULL
 
 ROOT = Path(__file__).parent.parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 CELL_SECONDS = 120
 
 
-def execute(path: Path) -> nbformat.NotebookNode:
-    """The notebook with its outputs in fast mode; nbclient's error names the cell that failed."""
+ASK = """import json
+
+print(json.dumps([claim for claim in {claims!r} if not eval(claim)]))"""
+
+
+def execute(path: Path, claims: list[str], until: str = "", fast: bool = True) -> nbformat.NotebookNode:
+    """The notebook with its outputs; nbclient's error names the cell that failed.
+
+    claims: those that do not hold at the end are in the metadata, as "broken". until: run no further than the first
+    cell that has this in it.
+    """
     notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+    if until:
+        last = next(i for i, cell in enumerate(notebook.cells) if until in cell.source)
+        notebook.cells = notebook.cells[: last + 1]
+    notebook.cells.append(nbformat.v4.new_code_cell(ASK.format(claims=claims)))
     client = nbclient.NotebookClient(
         notebook,
         timeout=CELL_SECONDS,
@@ -26,8 +41,10 @@ def execute(path: Path) -> nbformat.NotebookNode:
         resources={"metadata": {"path": str(path.parent)}},
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DINO_NB_FAST", "1")
-        return client.execute()
+        patch.setenv("DINO_NB_FAST", str(int(fast)))
+        client.execute()
+    notebook.metadata["broken"] = json.loads(notebook.cells.pop().outputs[0].text)
+    return notebook
 
 
 def outputs(notebook: nbformat.NotebookNode, mime: str) -> list[str]:
@@ -53,7 +70,21 @@ def path(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture(scope="module")
 def executed(path: Path) -> nbformat.NotebookNode:
     """The notebook, executed once for all tests of this file."""
-    return execute(path)
+    return execute(path, CLAIMS[path.stem])
+
+
+@pytest.mark.slow
+def test_what_it_claims_holds(executed: nbformat.NotebookNode, path: Path) -> None:
+    """The collapse happens, the retrieval beats its floor: claims.py."""
+    assert CLAIMS[path.stem]
+    assert executed.metadata["broken"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FULL)
+def test_what_it_claims_of_whole_runs_holds(name: str) -> None:
+    until, claims = FULL[name]
+    assert execute(ROOT / "notebooks" / f"{name}.ipynb", claims, until, fast=False).metadata["broken"] == []
 
 
 @pytest.mark.slow
@@ -89,7 +120,7 @@ def test_pictures_are_drawn(executed: nbformat.NotebookNode) -> None:
 @pytest.mark.slow
 def test_twice_gives_the_same(executed: nbformat.NotebookNode, path: Path) -> None:
     """Every printed number, every result in words and every pixel; the live picture tells the time, and may differ."""
-    again = execute(path)
+    again = execute(path, CLAIMS[path.stem])
     for first, second in zip(executed.cells, again.cells, strict=True):
         # joined: a line may come in one message or in two
         texts = ["".join(output.get("text", "") for output in cell.get("outputs", [])) for cell in (first, second)]
