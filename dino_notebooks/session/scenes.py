@@ -78,7 +78,7 @@ SCENES = (
         "aliased teacher",
         False,
         "`teacher = student` makes one module of two: the same computation as no EMA, here as momentum 0.",
-        "The same as no EMA: this is how the bug looks from outside. A copy of the module is the cure.",
+        "The same as no EMA. A copy of the module is the cure.",
         {"ema_momentum": 0.0},
         "facebookresearch/dinov2 issue 407",
     ),

@@ -468,7 +468,7 @@ def treat(name):
 reveal(*treat("report 1"))
 
 # %% [markdown]
-# The settings posted with the report contain this very value; that it was the cause is our reading. In a similar case, [dino issue 43](https://github.com/facebookresearch/dino/issues/43), the loss always ends at 8.3178, which is ln 4096, and an author of the paper advised to lower this knob.
+# The settings posted with the report contain this very value; that it was the cause is our reading.
 #
 # **Report 2.** Somebody trains on pictures of cells. Whatever the settings, the loss drops to 0.05 within an epoch, and every picture gets the same output ([dinov2 issue 272](https://github.com/facebookresearch/dinov2/issues/272)).
 
