@@ -3,7 +3,7 @@
 #
 # At the end you will have taken DINO's views apart, one operation at a time, on a photograph of a cat. You will have counted which views overlap, and measured, on networks that you train here, what each operation teaches a network to ignore.
 #
-# Before this: [Start here](00_start_here.ipynb). One thread of a laptop computes for a minute and a half to two minutes, nearly all of it in the last three sections. Nothing is downloaded.
+# Before this: [00 · Start here](00_start_here.ipynb). One thread of a laptop computes for a minute and a half to two minutes, nearly all of it in the last three sections. Nothing is downloaded.
 
 # %%
 import torch
