@@ -32,26 +32,26 @@ class Progress:
     def __repr__(self) -> str:
         lines = [self.sentence()]
         for title, states in self.assignments.items():
-            lines.append(title)
+            lines.append(f"{title}: {solved(states)}")
             lines += [f"  {MARKS[state]} {name}" for name, state in states.items()]
-        return "\n".join([*lines, kept()])
+        return "\n".join([*lines, f"{WORDS} {kept()}"])
 
     def _repr_html_(self) -> str:
         rows = ""
         for title, states in self.assignments.items():
-            done = sum(state == "solved" for state in states.values())
             names = " &nbsp; ".join(f"{MARKS[state]}&nbsp;{escape(name)}" for name, state in states.items())
             rows += (
                 f'<tr><td style="text-align:left;vertical-align:top">{escape(title)}</td>'
-                f'<td style="vertical-align:top">{done} of {len(states)}</td>'
+                f'<td style="vertical-align:top">{solved(states)}</td>'
                 f'<td style="text-align:left">{names}</td></tr>'
             )
         legend = " &nbsp; ".join(f"{mark} {word}" for word, mark in MARKS.items())
         head = f'<p style="margin:0">{escape(self.sentence())}</p><table style="margin:4px 0">{rows}</table>'
-        return f'{head}<p style="margin:0;opacity:.8">{legend}. {escape(kept())}</p>'
+        return f'{head}<p style="margin:0;opacity:.8">{legend}. {WORDS} {escape(kept())}</p>'
 
 
 MARKS = {"solved": "✓", "tried": "·", "open": "○"}
+WORDS = "Answers in words are not counted."
 
 
 def progress() -> Progress | Note:
@@ -61,6 +61,11 @@ def progress() -> Progress | Note:
     if problem := unreadable():
         return Note("No progress can be shown", problem)
     return Progress(ASSIGNMENTS, read_journal())
+
+
+def solved(states: Mapping[str, str]) -> str:
+    """How many of an assignment's exercises are solved: "3 of 8"."""
+    return f"{sum(state == 'solved' for state in states.values())} of {len(states)}"
 
 
 def kept() -> str:

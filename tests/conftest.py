@@ -19,6 +19,7 @@ alone = "PYTEST_XDIST_WORKER" not in os.environ
 os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 2) - 1)) if alone else "1"
 os.environ["HF_HUB_OFFLINE"] = "1"  # processes that tests start are outside the guard below
 os.environ["MPLBACKEND"] = "agg"  # no windows
+os.environ["DINO_NB_JOURNAL"] = "off"  # what tests predict and solve is nobody's progress
 
 
 # --- no network ---------------------------------------------------------------------------------------------
@@ -55,6 +56,17 @@ def no_network(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if attempts and not request.node.get_closest_marker("offline"):
         pytest.fail(f"reached for the network: {', '.join(sorted(set(attempts)))}")
+
+
+# --- one number of threads ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def same_threads() -> Iterator[None]:
+    """A test that sets torch's threads sets them for itself: sums in another order differ in their last bits."""
+    yield
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 
 # --- a browser ----------------------------------------------------------------------------------------------

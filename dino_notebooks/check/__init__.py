@@ -2,12 +2,13 @@
 
     from dino_notebooks import check
     check.teacher_probs(my_teacher_probs)      right or not, the mistake by its name, and the smallest example of it
-    check.teacher_probs.hint()                 a hint; again for the next; after three, the library's own source
+    check.teacher_probs.hint()                 a hint; again for the next; after three, a solution
 
 Nothing here raises for a wrong answer, unless `strict=True` is asked for, as graders do. Reading order:
 
     exercise.py    what a check knows: the right function, inputs, the usual mistakes, hints
-    judge.py       compares, and finds the mistake; examples.py: the smallest failing example, in words
+    judge.py       asks, and finds the mistake; compare.py: whether two outputs say the same
+    examples.py    the smallest failing example, in words
     result.py      what is said, as text and as HTML
     checks.py      Check: the object that is called
     choice.py      questions with one right answer; runs.py: runs to be steered; draws.py: random numbers for cases

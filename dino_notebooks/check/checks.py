@@ -28,12 +28,13 @@ class Check:
     def __call__(self, answer: Any, strict: bool = False, seed: int = 0) -> Result:
         """Judge an answer, with random questions drawn by `seed`. It raises only if strict: `WrongAnswer`, for graders.
 
-        What is solved goes into the journal, for `progress()`; a strict check leaves no trace there.
+        What is solved or tried goes into the journal, for `progress()`. A strict check leaves no trace there, and
+        neither does an answer that is not begun.
         """
         result = self._judged(answer, seed)
         if strict and not result.ok:
             raise WrongAnswer(repr(result))
-        if not strict:
+        if not strict and not result.empty:
             write_entry("exercises", self.name, **({"solved": True} if result.ok else {"tried": True}))
         return result
 

@@ -18,8 +18,8 @@ def choice(
 
     def judged(answer: Any, seed: int) -> Result:
         listed = ", ".join(repr(option) for option in options)
-        if answer is None or answer is Ellipsis or answer == "":
-            return Result(name, False, f"Nothing is chosen yet. There are {listed}.")
+        if answer is None or answer is Ellipsis or (isinstance(answer, str) and not answer):
+            return Result(name, False, f"Nothing is chosen yet. There are {listed}.", empty=True)
         chosen = next((option for option in options if option.casefold() == str(answer).strip().casefold()), None)
         if chosen is None:
             return Result(name, False, f"{answer!r} is not among the answers. There are {listed}.")

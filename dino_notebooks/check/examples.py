@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dino_notebooks.check.exercise import Arguments, Exercise
 
@@ -22,6 +22,11 @@ def example(
     return tuple(lines)
 
 
+def can_be_shown(*values: Any) -> bool:
+    """Whether all tensors among them are small enough to be shown number by number."""
+    return all(value.numel() <= MANY for value in values if isinstance(value, Tensor))
+
+
 def all_in_words(tensors: list[Tensor], names: tuple[str, ...] = ()) -> str:
     """One tensor, or several below each other, with their names where these are known."""
     if len(names) != len(tensors):
@@ -32,10 +37,13 @@ def all_in_words(tensors: list[Tensor], names: tuple[str, ...] = ()) -> str:
 
 
 def in_words(value: Any) -> str:
-    """A number, a small tensor with its values, a larger one by its shape."""
+    """A number, a small tensor with its values, a larger one by its shape, a network by the names of its parts."""
+    if isinstance(value, nn.Module):
+        parts = " and ".join(name for name, _ in value.named_children())
+        return f"{type(value).__name__}, a network" + (f" with {parts}" if parts else "")
     if isinstance(value, Tensor):
         if value.numel() > MANY:
-            return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
+            return f"numbers of shape {tuple(value.shape)}"
         array = value.detach().cpu()
         rows = array.float() if array.dtype == torch.bfloat16 else array
         return np.array2string(rows.numpy(), precision=4, suppress_small=True, separator=", ", floatmode="maxprec")

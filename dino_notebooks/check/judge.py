@@ -7,61 +7,85 @@ mistake is known by what it does.
 
 import math
 import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
-from dino_notebooks.check.examples import example
-from dino_notebooks.check.exercise import Arguments, Exercise, Function
+from dino_notebooks.check.compare import alike, common_factor, copied, finite, has_nan, numbers, shapes
+from dino_notebooks.check.examples import can_be_shown, example
+from dino_notebooks.check.exercise import Arguments, Exercise, Function, Trouble
 from dino_notebooks.check.result import Result
-
-HALF = {torch.float16, torch.bfloat16}
-
-
-class Trouble(Exception):
-    """An answer that gives no numbers, and why, in a sentence. example: whether an input helps to see it."""
-
-    def __init__(self, message: str, example: bool = True) -> None:
-        super().__init__(message)
-        self.message, self.example = message, example
 
 
 def judge(exercise: Exercise, answer: Any, seed: int = 0) -> Result:
     """Ask, compare, and name the mistake. Never raises for what an answer does, but for KeyboardInterrupt."""
     if not callable(answer):
         said = f"It takes your function itself, and got {type(answer).__name__}: write its name without calling it."
-        return Result(exercise.name, False, said)
-    cases = list(exercise.cases(torch.Generator().manual_seed(seed)))
-    wanted = [numbers(exercise.ask(exercise.right, copied(case))) for case in cases]
-    given: list[list[Tensor]] = []
-    trouble = None
-    for case in cases:
-        try:
-            given.append(outcome(exercise, answer, case))
-        except Trouble as error:
-            trouble = error
-            break
-    wrong = [i for i, got in enumerate(given) if not alike(got, wanted[i], exercise.tolerance)]
-    if trouble and not wrong:
-        shown = example(exercise, cases[len(given)], wanted[len(given)], None) if trouble.example else ()
-        return Result(exercise.name, False, trouble.message, shown)
-    if not wrong:
-        return judge_rules(exercise, answer)
-    shown = example(exercise, cases[wrong[0]], wanted[wrong[0]], given[wrong[0]])
-    return Result(exercise.name, False, explain(exercise, cases, wanted, given), shown)
+        return Result(exercise.name, False, said, empty=answer is None or answer is Ellipsis)
+    asked = Asked.of(exercise, answer, seed)
+    if asked.wrong:
+        return explain(asked)
+    if asked.trouble:
+        shown = asked.example(len(asked.given)) if asked.trouble.example else ()
+        return Result(exercise.name, False, asked.trouble.message, shown, asked.trouble.empty)
+    return judge_rules(exercise, answer)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The questions, what should come and what came; `given` ends where there was trouble. wrong: numbers of cases."""
+
+    exercise: Exercise
+    cases: list[Arguments]
+    wanted: list[list[Tensor]]
+    given: list[list[Tensor]]
+    wrong: list[int]
+    trouble: Trouble | None
+
+    @classmethod
+    def of(cls, exercise: Exercise, answer: Function, seed: int) -> "Asked":
+        """Ask an answer all questions of a seed."""
+        cases = list(exercise.cases(Generator().manual_seed(seed)))
+        wanted = [numbers(exercise.ask(exercise.right, copied(case))) for case in cases]
+        given: list[list[Tensor]] = []
+        trouble = None
+        for case in cases:
+            try:
+                given.append(outcome(exercise, answer, case))
+            except Trouble as error:
+                trouble = error
+                break
+        wrong = [i for i, got in enumerate(given) if not alike(got, wanted[i], exercise.tolerance)]
+        return cls(exercise, cases, wanted, given, wrong, trouble)
+
+    def can_be_shown(self, i: int) -> bool:
+        """Whether all numbers of a case are few enough to be read."""
+        return can_be_shown(*self.cases[i], *self.wanted[i], *self.given[i])
+
+    def example(self, i: int) -> tuple[tuple[str, str], ...]:
+        """A case in words, with what came, if anything did."""
+        given = self.given[i] if i < len(self.given) else None
+        return example(self.exercise, self.cases[i], self.wanted[i], given)
+
+    def says(self, message: str, among: Sequence[int], empty: bool = False) -> Result:
+        """Not right, with the first of these cases that can be read."""
+        best = next((i for i in among if self.can_be_shown(i)), among[0])
+        return Result(self.exercise.name, False, message, self.example(best), empty)
 
 
 def judge_rules(exercise: Exercise, answer: Function) -> Result:
     """The values are right: does all else hold?"""
     for rule in exercise.rules:
+        shown = (("tried with", rule.tried),) if rule.tried else ()
         try:
             broken = rule.broken(answer)
         except Exception as error:
-            return Result(exercise.name, False, f"{rule.says} It stopped there with {in_short(error)}.")
+            return Result(exercise.name, False, f"{rule.says} It stopped there with {in_short(error)}.", shown)
         if broken:
-            return Result(exercise.name, False, f"The values are right. {rule.says}")
+            return Result(exercise.name, False, f"{exercise.so_far} {rule.says}", shown)
     return Result(exercise.name, True, "It is right on every input that was tried.")
 
 
@@ -72,14 +96,15 @@ def outcome(exercise: Exercise, answer: Function, case: Arguments) -> list[Tenso
     hint = f"check.{exercise.name}.hint() helps with a first step."
     try:
         given = exercise.ask(answer, arguments)
+    except Trouble:
+        raise
     except (Exception, SystemExit) as error:
         if type(error) is NotImplementedError and not error.args:  # with words it is torch's, of a type it can't take
-            raise Trouble(
-                f"{name} is not written yet. check.{exercise.name}.hint() helps with a first step.", False
-            ) from None
+            raise Trouble(f"{name} is not written yet. {hint}", example=False, empty=True) from None
         raise Trouble(f"{name} stops with {in_short(error)}{line_of(error, answer)}.") from None
     if given is None:
-        raise Trouble(f"{name} gives back None: is it not written yet, or is there no return? {hint}", False)
+        said = f"{name} gives back None: is it not written yet, or is there no return? {hint}"
+        raise Trouble(said, example=False, empty=True)
     if not exercise.changes_input and any(
         isinstance(before, Tensor) and not torch.equal(before, after)
         for before, after in zip(case, arguments, strict=True)
@@ -87,79 +112,59 @@ def outcome(exercise: Exercise, answer: Function, case: Arguments) -> list[Tenso
         raise Trouble(f"{name} changes its own input in place. Make a new tensor: the caller still needs the old one.")
     try:
         return numbers(given)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise Trouble(
             f"{name} gives back {type(given).__name__}, which is no tensor, number or list of them."
         ) from None
 
 
-def explain(exercise: Exercise, cases: list[Arguments], wanted: list[list[Tensor]], given: list[list[Tensor]]) -> str:
-    """Why the values differ: a known mistake, or what can be said without knowing it."""
-    for mistake in exercise.mistakes:
-        try:
-            same = all(
-                alike(got, numbers(exercise.ask(mistake.does, copied(case))), exercise.tolerance)
-                for case, got in zip(cases, given, strict=False)  # fewer, where it stopped
-            )
-        except Exception:  # a mistake may not work on every input
-            continue
-        if same:
-            return mistake.says
-    for got, expected in zip(given, wanted, strict=False):
-        shapes = [tuple(x.shape) for x in got], [tuple(x.shape) for x in expected]
-        if shapes[0] != shapes[1]:
-            yours, right = (one[0] if len(one) == 1 else one for one in shapes)
-            return f"The shape is {yours}, and should be {right}."
-    if any(bool(x.isnan().any()) for got in given for x in got):
-        return "There is a NaN in what comes back: look for 0/0, log(0) or an exp that overflows."
-    factor = common_factor(wanted, given)
+def explain(asked: Asked) -> Result:
+    """Why the values differ: a known mistake, or what can be said without knowing it; with a case that shows it."""
+    for loose in (False, True):
+        for mistake in asked.exercise.mistakes:
+            if any(makes(asked, does, loose) for does in (mistake.does, *mistake.also)):
+                return asked.says(mistake.says, asked.wrong, mistake.untouched)
+    for i in asked.wrong:
+        yours, right = (one[0] if len(one) == 1 else one for one in (shapes(asked.given[i]), shapes(asked.wanted[i])))
+        if yours != right:
+            return asked.says(f"The shape is {yours}, and should be {right}.", [i])
+    if nans := [i for i in asked.wrong if has_nan(asked.given[i])]:
+        return asked.says("There is a NaN in what comes back: look for 0/0, log(0) or an exp that overflows.", nans)
+    factor = common_factor(asked.wanted, asked.given)
     if factor is not None and math.isclose(factor, -1, rel_tol=1e-3):
-        return "Every value has the wrong sign."
+        return asked.says("Every value has the wrong sign.", asked.wrong)
     if factor is not None:
-        return f"Every value is {factor:.4g} times what it should be: a sum for a mean, or a factor that is left out?"
-    return "The shape is right, the values are not. Work the example below through by hand, and compare each step."
+        said = f"Every value is {factor:.4g} times what it should be: a sum for a mean, or a factor that is left out?"
+        return asked.says(said, asked.wrong)
+    if asked.exercise.general:
+        return asked.says(asked.exercise.general, asked.wrong)
+    if any(asked.can_be_shown(i) for i in asked.wrong):
+        said = "Work the example below through by hand, and compare each step."
+    else:
+        said = "The smallest input that shows it is too large to be printed: try your function on a small one by hand."
+    return asked.says(f"The shape is right, the values are not. {said}", asked.wrong)
 
 
-def common_factor(wanted: list[list[Tensor]], given: list[list[Tensor]]) -> float | None:
-    """The one number by which all values are off, or None."""
-    right = torch.cat([x.flatten().double() for one in wanted[: len(given)] for x in one])
-    yours = torch.cat([x.flatten().double() for one in given for x in one])
-    factor = float((right * yours).sum() / right.square().sum().clamp_min(1e-30))
-    close = torch.allclose(yours, factor * right, rtol=1e-3, atol=1e-6 + 1e-4 * abs(factor))
-    return factor if close and math.isfinite(factor) and abs(factor) > 1e-6 else None
+def makes(asked: Asked, does: Function, loose: bool) -> bool:
+    """Whether the answer is as wrong as this function.
 
-
-def numbers(given: Any) -> list[Tensor]:
-    """A tensor, an array, a number, or a tuple or list of them, as a list of double tensors; TypeError for others.
-
-    Half precision stays what it is: it can't be compared to four digits.
+    loose: only where that gives numbers, and only if the answer is wrong there. What an answer does where the mistake
+    itself ends with NaN is a matter of style.
     """
-    if isinstance(given, tuple) or (isinstance(given, list) and any(isinstance(part, Tensor) for part in given)):
-        return [one for part in given for one in numbers(part)]
-    if isinstance(given, Tensor):
-        values = given.detach().cpu()
-        return [values if values.dtype in HALF else values.double()]
-    if isinstance(given, bool | int | float | list | np.ndarray | np.generic):
-        return [torch.as_tensor(np.asarray(given, dtype=np.float64))]
-    raise TypeError(type(given).__name__)
-
-
-def alike(yours: list[Tensor], right: list[Tensor], tolerance: float) -> bool:
-    """Whether all tensors have the same shapes, and the same values but for rounding."""
-    if len(yours) != len(right):
-        return False
-    for a, b in zip(yours, right, strict=True):
-        close = 2e-2 if HALF & {a.dtype, b.dtype} else tolerance
-        if a.shape != b.shape or not torch.allclose(
-            a.double(), b.double(), rtol=close, atol=close / 10, equal_nan=True
-        ):
+    compared = []
+    for i, (case, got) in enumerate(zip(asked.cases, asked.given, strict=False)):  # fewer, where it stopped
+        try:
+            theirs = numbers(asked.exercise.ask(does, copied(case)))
+        except Exception:  # a mistake may not work on every input
+            if loose:
+                continue
             return False
-    return True
-
-
-def copied(case: Arguments) -> Arguments:
-    """Arguments of its own for every call."""
-    return tuple(x.clone() if isinstance(x, Tensor) else x for x in case)
+        if loose and not finite(theirs):
+            continue
+        if not alike(got, theirs, asked.exercise.tolerance):
+            return False
+        compared.append(i)
+    return any(i in asked.wrong for i in compared)
 
 
 def in_short(error: BaseException) -> str:

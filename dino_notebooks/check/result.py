@@ -16,12 +16,14 @@ class Result:
     """ok: whether the answer is right. message: what is wrong and what to look at.
 
     example: lines (what, text) on the smallest input that shows it, with what was expected and what came.
+    empty: whether nothing was written or chosen yet.
     """
 
     name: str
     ok: bool
     message: str
     example: tuple[tuple[str, str], ...] = ()
+    empty: bool = False
 
     def __repr__(self) -> str:
         lines = [f"{self._word()}: {self.name}. {self.message}"]

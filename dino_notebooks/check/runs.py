@@ -22,7 +22,7 @@ def run_check(
     hints: tuple[str, str, str],
     solution: str,
 ) -> Check:
-    """A check of a run: a `Session`, or its `run_line()`.
+    """A check of a run: a `Session`, a panel that has one, or the `run_line()`.
 
     limit: steps that it may have, so that a grader knows how long it takes at most. allowed(run): None, or which rule
     its changes break; looked at before anything is computed. unmet(session): None, or what is missing at the end.
@@ -30,10 +30,13 @@ def run_check(
     """
 
     def judged(answer: Any, seed: int) -> Result:
+        if isinstance(panel_session := getattr(answer, "session", None), Session):
+            answer = panel_session
         if isinstance(answer, Session):
             answer = answer.run_line()
         if not isinstance(answer, str) or not answer.strip():
-            return Result(name, False, "It takes a run: the Session, or its line of text, session.run_line().")
+            said = "It takes a run: the Session, the panel, or its line of text, session.run_line()."
+            return Result(name, False, said, empty=answer is None or answer is Ellipsis)
         try:
             run = read_line(answer)
         except ValueError as error:

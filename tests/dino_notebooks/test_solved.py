@@ -3,15 +3,20 @@
 Run: pytest tests/dino_notebooks/test_solved.py
 """
 
+import copy
 import json
 from pathlib import Path
 
+import jupytext
 import pytest
 import torch
 
 from dino_notebooks import check, progress
+from dino_notebooks.assignments import student_cell
 from dino_notebooks.journal import write_entry
 from dino_notebooks.solved import MARKS
+
+SOURCES = sorted((Path(__file__).parents[2] / "notebooks" / "src" / "exercises").glob("*.py"))
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +51,43 @@ def test_what_is_solved_tried_and_predicted_is_counted() -> None:
     assert f"{MARKS['tried']} kl_divergence" in repr(shown)
     assert f"{MARKS['open']} dino_loss" in repr(shown)
     assert f"{MARKS['solved']}&nbsp;entropy" in shown._repr_html_()
+
+
+def test_each_assignment_has_its_count_and_words_are_not_counted() -> None:
+    check.entropy(entropy)
+    names = check.ASSIGNMENTS["3 · Loss, temperatures and centre"]
+    assert f"3 · Loss, temperatures and centre: 1 of {len(names)}\n" in repr(progress())
+    assert f">1 of {len(names)}<" in progress()._repr_html_()
+    for shown in (repr(progress()), progress()._repr_html_()):
+        assert "Answers in words are not counted." in shown
+
+
+@pytest.mark.parametrize("answer", [None, ...])
+def test_what_is_not_begun_is_not_tried(journal: Path, answer: object) -> None:
+    for names in check.ASSIGNMENTS.values():
+        for name in names:
+            getattr(check, name)(answer)
+    assert not journal.exists()
+
+
+@pytest.mark.parametrize("source", SOURCES[:3], ids=lambda one: one.stem)
+def test_run_all_on_untouched_cells_tries_nothing(journal: Path, source: Path) -> None:
+    names: dict[str, object] = {"torch": torch, "F": torch.nn.functional, "copy": copy, "check": check}
+    cells = jupytext.read(source, fmt="py:percent").cells
+    parts = [(cell["metadata"].get("part"), student_cell(cell)["source"]) for cell in cells]
+    asked = 0
+    for part, text in parts:
+        if part in ("answer", "test"):
+            exec(text, names)
+            asked += part == "test"
+    assert asked >= 8
+    assert not journal.exists()
+
+
+def test_what_is_written_is_tried() -> None:
+    check.multi_crop(lambda image, boxes, factors, chance, probs: [image])
+    check.uniform_loss("12")
+    assert sum(state == "tried" for states in progress().assignments.values() for state in states.values()) == 2
 
 
 def test_a_later_wrong_try_takes_nothing_away() -> None:

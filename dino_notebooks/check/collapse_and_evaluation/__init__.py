@@ -4,10 +4,19 @@ In the order of the assignment.
 """
 
 from dino_notebooks.check.checks import Check
-from dino_notebooks.check.collapse_and_evaluation import behaviour, masks, overlap, reports, retrieval, scores, usage
+from dino_notebooks.check.collapse_and_evaluation import (
+    behaviour,
+    masks,
+    overlap,
+    reports,
+    retrieval,
+    scores,
+    telling,
+    usage,
+)
 
 effective_prototypes = Check.of(usage.EFFECTIVE_PROTOTYPES)
-mutual_information = Check.of(usage.MUTUAL_INFORMATION)
+mutual_information = Check.of(telling.MUTUAL_INFORMATION)
 retrieval_accuracy = Check.of(retrieval.RETRIEVAL_ACCURACY)
 knn_accuracy = Check.of(scores.KNN_ACCURACY)
 mask_iou = Check.of(overlap.MASK_IOU)

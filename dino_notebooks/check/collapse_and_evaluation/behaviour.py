@@ -32,7 +32,7 @@ def is_uniform(session: Session) -> str | None:
     if seen.diagnosis == "uniform":
         return None
     if seen.diagnosis == "dominant":
-        return f"It has collapsed, but the other way: targets got too sharp or too few. {seen.reason}"
+        return f"It has collapsed, but not uniformly. {seen.reason}"
     return f"It has not collapsed, or not yet. {seen.reason}"
 
 
@@ -92,7 +92,10 @@ def is_well(session: Session) -> str | None:
     seen = session.snapshot()
     tells = mean(log.mutual_information for log in seen.logs[-RECENT:])
     if seen.diagnosis != "healthy":
-        return f"It has not come back: {seen.diagnosis}, with {tells:.2f} nats of information. {seen.reason}"
+        return (
+            f"It has not come back: {seen.diagnosis}, with {tells:.2f} nats of information (mean of the last {RECENT} "
+            f"steps; it takes {TELLS}). {seen.reason}"
+        )
     if tells < TELLS:
         return f"It is nearly well: targets tell {tells:.2f} nats about their picture, and should tell {TELLS}."
     return None

@@ -1,11 +1,15 @@
 """The exercise on attention masks: the fewest patches that hold a share of the attention (paper Fig. 4)."""
 
+import math
+from collections.abc import Callable
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from dino_lite import attention
-from dino_notebooks.check.exercise import Arguments, Exercise, Function, Mistake
+from dino_notebooks.check.exercise import Arguments, Exercise, Function, Mistake, Rule
 
 
 def map_cases(generator: Generator) -> list[Arguments]:
@@ -43,11 +47,16 @@ def one_too_many(maps: Tensor, mass: float) -> Tensor:
     return placed(torch.cat([torch.ones_like(kept[..., :1]), kept[..., :-1]], -1), order, maps)
 
 
-def by_count(maps: Tensor, mass: float) -> Tensor:
+def by_count(maps: Tensor, mass: float, whole: Callable[[float], int] = round) -> Tensor:
     """The mistake of a share of the patches."""
     _, running, order = strongest(maps, mass)
     number = torch.arange(running.shape[-1]).expand_as(running)
-    return placed(number < round(mass * running.shape[-1]), order, maps)
+    return placed(number < whole(mass * running.shape[-1]), order, maps)
+
+
+def by_quantile(choose: Function) -> Function:
+    """The same mistake by a quantile of each map: `choose(map, mass)` says which."""
+    return lambda maps, mass: maps > torch.quantile(maps.flatten(-2), choose(mass), dim=-1)[..., None, None]
 
 
 def by_row(maps: Tensor, mass: float) -> Tensor:
@@ -72,9 +81,21 @@ def with_order(choose: Function) -> Function:
 
 
 def not_divided(maps: Tensor, mass: float) -> Tensor:
-    """The mistake of taking a map as if it summed to 1."""
+    """The mistake of taking a map as if it summed to 1, from the strongest patch on."""
     share, running, order = strongest(maps, mass, torch.ones(()))
     return placed(running - share < mass, order, maps)
+
+
+def not_divided_from_weakest(maps: Tensor, mass: float) -> Tensor:
+    """The same mistake from the weakest patch on."""
+    values, order = maps.flatten(-2).sort(dim=-1)
+    return placed(values.cumsum(-1) > 1 - mass, order, maps)
+
+
+def gives_numbers(function: Function) -> bool:
+    """Whether a mask comes as numbers, which can't be used to choose pixels."""
+    mask = function(torch.tensor([[0.1, 0.4], [0.2, 0.1]]), 0.6)
+    return getattr(mask, "dtype", None) not in (torch.bool, np.bool_)
 
 
 MASS_MASK = Exercise(
@@ -84,9 +105,15 @@ MASS_MASK = Exercise(
     argument_names=("maps", "mass"),
     mistakes=(
         Mistake(
-            "It keeps a share of the *patches*. Strong patches hold more than their number: how many of them does it "
-            "take to hold that share of the *sum*?",
+            "It keeps a share of the *patches*, not of the sum. Strong patches hold more than their number: how many "
+            "of them does it take to hold that share of the *sum*?",
             by_count,
+            (
+                lambda m, mass: by_count(m, mass, math.ceil),
+                lambda m, mass: by_count(m, mass, int),
+                by_quantile(lambda mass: 1 - mass),
+                by_quantile(lambda mass: mass),
+            ),
         ),
         Mistake(
             "It keeps what is above a share of the largest value. One very bright patch would then decide alone; the "
@@ -114,6 +141,7 @@ MASS_MASK = Exercise(
         Mistake(
             "The values are not divided by their sum. A map sums to less than 1, since [CLS] looks at itself, too.",
             not_divided,
+            (not_divided_from_weakest,),
         ),
         Mistake(
             "The mask is in the order of sorting. Each patch has to go back to its place.", with_order(lambda k, o: k)
@@ -128,6 +156,12 @@ MASS_MASK = Exercise(
         Mistake(
             "It gives the attention that is kept. A mask is True or False at each patch.",
             lambda m, mass: m * attention.mass_mask(m, mass),
+        ),
+    ),
+    rules=(
+        Rule(
+            "But the mask has numbers 0 and 1. It should be bool: True or False.",
+            gives_numbers,
         ),
     ),
     hints=(

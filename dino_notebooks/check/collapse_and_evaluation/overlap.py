@@ -74,6 +74,10 @@ MASK_IOU = Exercise(
             lambda m, t: both(m, t) / (m | t).sum((-2, -1)),
         ),
         Mistake(
+            "Where both are empty it gives 1; here such a pair scores 0.",
+            lambda m, t: torch.where((m | t).any(-1).any(-1), both(m, t) / either(m, t), 1.0),
+        ),
+        Mistake(
             "It is one mean for all masks. Each mask has an IoU of its own.",
             lambda m, t: (both(m, t) / either(m, t)).mean(),
         ),

@@ -11,6 +11,7 @@ from dino_notebooks.check.ema_and_schedules import (
     memories,
     schedules,
     step_slips,
+    warmups,
 )
 
 remaining = Check.of(memories.REMAINING)
@@ -18,7 +19,7 @@ memory = Check.of(memories.MEMORY)
 lab_momentum = memories.LAB_MOMENTUM
 ema_update = Check.of(averages.EMA_UPDATE)
 cosine = Check.of(schedules.COSINE)
-linear_warmup = Check.of(schedules.LINEAR_WARMUP)
+linear_warmup = Check.of(warmups.LINEAR_WARMUP)
 warmup_cosine = Check.of(learning_rate.WARMUP_COSINE)
 two_averages = Check.of(average_slips.TWO_AVERAGES)
 train_step = Check.of(step_slips.TRAIN_STEP)

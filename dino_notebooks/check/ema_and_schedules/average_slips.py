@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from dino_notebooks.check.draws import number
-from dino_notebooks.check.exercise import Arguments, Exercise, Function, Mistake
+from dino_notebooks.check.exercise import Arguments, Exercise, Function, Mistake, Trouble
 
 SEEN = (1, 10, 200)  # updates after which the two averages are looked at
 
@@ -28,6 +29,16 @@ def average_cases(generator: Generator) -> list[Arguments]:
     return cases
 
 
+ORDER = "It should give back two: the new teacher (D,), the new centre (K,), in this order."
+
+
+def is_pair(answer: Any, ours: Tensor, center: Tensor) -> bool:
+    """Whether two things come back, shaped as teacher and centre are."""
+    if not isinstance(answer, tuple | list) or len(answer) != 2:
+        return False
+    return all(np.shape(new) == np.shape(old) for new, old in zip(answer, (ours, center), strict=True))
+
+
 def after_many(function: Function, case: Arguments) -> tuple[Tensor, ...] | None:
     """Teacher and centre, a row for each count in SEEN, where student and batch stay the same."""
     ours, student, center, mean, alpha, beta = case
@@ -36,20 +47,45 @@ def after_many(function: Function, case: Arguments) -> tuple[Tensor, ...] | None
         answer = function(ours, student, center, mean, alpha, beta)
         if answer is None:
             return None
+        if count == 1 and not is_pair(answer, ours, center):
+            raise Trouble(ORDER)
         ours, center = answer
         if count in SEEN:
             rows.append((torch.as_tensor(ours), torch.as_tensor(center)))
     return torch.stack([row[0] for row in rows]), torch.stack([row[1] for row in rows])
 
 
-def mixed(teacher_keeps: Callable[[float, float], float], center: Callable[[float, float], tuple[float, float]]) -> Any:
-    """A mistake: the share that the teacher keeps, and what the centre keeps and takes, from α and β."""
+Shares = Callable[[float, float], tuple[float, float]]
+
+
+def shared(teacher: Shares, center: Shares) -> Function:
+    """A mistake: what teacher and centre keep and take, from α and β."""
 
     def does(t: Tensor, s: Tensor, c: Tensor, mean: Tensor, alpha: float, beta: float) -> tuple[Tensor, Tensor]:
-        kept, (keep, take) = teacher_keeps(alpha, beta), center(alpha, beta)
-        return kept * t + (1 - kept) * s, keep * c + take * mean
+        (keep_t, take_t), (keep_c, take_c) = teacher(alpha, beta), center(alpha, beta)
+        return keep_t * t + take_t * s, keep_c * c + take_c * mean
 
     return does
+
+
+def mixed(teacher_keeps: Callable[[float, float], float], center: Shares) -> Function:
+    """A mistake in which the teacher's shares sum to 1, as they should."""
+    return shared(lambda a, b: (teacher_keeps(a, b), 1 - teacher_keeps(a, b)), center)
+
+
+def with_centers(teacher: Shares) -> tuple[Function, ...]:
+    """A teacher with wrong shares; beside it a centre that is right, as it was found, or wrong in the same way."""
+    return tuple(
+        shared(teacher, c) for c in (lambda a, b: (b, 1 - b), lambda a, b: (a, 1 - b), lambda a, b: (a, 1 - a))
+    )
+
+
+TEACHER_UNEVEN = (
+    with_centers(lambda a, b: (a, 1 - b))
+    + with_centers(lambda a, b: (b, 1 - a))
+    + with_centers(lambda a, b: (1 - a, 1 - a))
+)
+TEACHER_TURNED = with_centers(lambda a, b: (1 - a, a)) + with_centers(lambda a, b: (1 - a, 1 - a))
 
 
 TWO_AVERAGES = Exercise(
@@ -58,6 +94,7 @@ TWO_AVERAGES = Exercise(
     cases=average_cases,
     ask=after_many,
     argument_names=("teacher", "student", "center", "mean of the batch", "alpha", "beta"),
+    general="It has the right shape, but not all numbers are right. Compare the first row, after one update.",
     output_names=("teacher after 1, 10 and 200 updates", "centre after 1, 10 and 200 updates"),
     mistakes=(
         Mistake(
@@ -95,6 +132,22 @@ TWO_AVERAGES = Exercise(
         Mistake(
             "The centre adds up the whole mean at every update. The two shares have to sum to 1.",
             mixed(lambda a, b: a, lambda a, b: (b, 1.0)),
+        ),
+        Mistake(
+            "The teacher's line was right; its shares do not sum to 1 any more.",
+            TEACHER_UNEVEN[0],
+            TEACHER_UNEVEN[1:],
+        ),
+        Mistake(
+            "The teacher's line was right; now it keeps as little as it should take, and follows far too fast.",
+            TEACHER_TURNED[0],
+            TEACHER_TURNED[1:],
+        ),
+        Mistake(
+            "The centre keeps next to nothing now, since 1 - α is a small number. The momentum itself is the share "
+            "that is kept; which of the two momenta is the centre's own?",
+            mixed(lambda a, b: a, lambda a, b: (1 - a, 1 - b)),
+            (mixed(lambda a, b: a, lambda a, b: (1 - a, a)), mixed(lambda a, b: a, lambda a, b: (1 - a, b))),
         ),
     ),
     hints=(

@@ -8,8 +8,9 @@ from torch import Generator
 from dino_lite import schedules
 from dino_lite.schedules import cosine, linear_warmup
 from dino_notebooks.check.draws import number, whole
-from dino_notebooks.check.ema_and_schedules.schedules import every_step, line
-from dino_notebooks.check.exercise import Arguments, Exercise, Function, Mistake
+from dino_notebooks.check.ema_and_schedules.schedules import SCHEDULE, every_step
+from dino_notebooks.check.ema_and_schedules.warmups import line
+from dino_notebooks.check.exercise import Arguments, Exercise, Function, Mistake, Rule
 
 
 def rate_cases(generator: Generator) -> list[Arguments]:
@@ -26,11 +27,21 @@ def with_warmup(after: Function) -> Function:
     return lambda i, n, w, a, b: linear_warmup(i, w, 0.0, a) if i < w else after(i, n, w, a, b)
 
 
+def short_warmups_fail(function: Function) -> bool:
+    """Whether a warm-up of one step, or none, does not begin at the peak."""
+    cases = [(torch.arange(7), 5, warmup, 0.7, 0.2) for warmup in (1, 0)]
+    both = [(every_step(function, case), every_step(schedules.warmup_cosine, case)) for case in cases]
+    return any(
+        yours is None or not torch.allclose(yours, right, atol=1e-4) for yours, right in both if right is not None
+    )
+
+
 WARMUP_COSINE = Exercise(
     name="warmup_cosine",
     right=schedules.warmup_cosine,
     cases=rate_cases,
     ask=every_step,
+    general=SCHEDULE,
     argument_names=("at the steps", "total", "warmup", "peak", "end"),
     mistakes=(
         Mistake(
@@ -74,6 +85,11 @@ WARMUP_COSINE = Exercise(
             lambda i, n, w, a, b: linear_warmup(i, w, 0.0, 1.0) * cosine(i, n, a, b),
         ),
         Mistake(
+            "The cosine is one step ahead: at step `warmup` it has to be at the peak still. What does its clock show "
+            "there?",
+            with_warmup(lambda i, n, w, a, b: cosine(i - w + 1, n - w, a, b)),
+        ),
+        Mistake(
             "The warm-up begins at the end's value. It begins at 0.",
             lambda i, n, w, a, b: linear_warmup(i, w, b, a) if i < w else cosine(i - w, n - w, a, b),
         ),
@@ -92,6 +108,13 @@ WARMUP_COSINE = Exercise(
         Mistake(
             "After the last step it turns round and comes back. It should stay at the end.",
             with_warmup(lambda i, n, w, a, b: b + (a - b) * (1 + math.cos(math.pi * (i - w) / (n - w))) / 2),
+        ),
+    ),
+    rules=(
+        Rule(
+            "But a warm-up of one step has no line: it is `peak` at once, at step 0, and the cosine begins at step 1.",
+            short_warmups_fail,
+            "a warmup of 1 and of 0, at every step",
         ),
     ),
     hints=(

@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 from torch import Generator
 
 from dino_lite import preflight
 from dino_notebooks.check.choice import choice
+from dino_notebooks.check.compare import finite, numbers
 from dino_notebooks.check.draws import number, whole
-from dino_notebooks.check.exercise import Arguments, Exercise, Function, Mistake
+from dino_notebooks.check.exercise import Arguments, Exercise, Function, Mistake, Trouble
 
 
 def memory_cases(generator: Generator) -> list[Arguments]:
@@ -22,10 +24,19 @@ def endless_at_one(value: Callable[[float], float]) -> Function:
     return lambda m: math.inf if m == 1 else value(m)
 
 
+def ask_memory(function: Function, arguments: Arguments) -> Any:
+    """Its answer; whatever number it gives for a momentum of 1, one sentence says what is wrong with it."""
+    given = function(*arguments)
+    if arguments == (1.0,) and given is not None and finite(numbers(given)):
+        raise Trouble("A momentum of 1 never forgets: there it should be math.inf.")
+    return given
+
+
 MEMORY = Exercise(
     name="memory",
     right=preflight.memory,
     cases=memory_cases,
+    ask=ask_memory,
     argument_names=("momentum",),
     mistakes=(
         Mistake(
@@ -154,7 +165,8 @@ LAB_MOMENTUM = choice(
     MOMENTA,
     smoothest,
     "It has the longest memory of those that leave less than a hundredth of the random start. Had you taken the "
-    "paper's momentum to so short a run, the teacher would have stayed random.",
+    "paper's momentum, "
+    f"{remaining(0.996, STEPS):.0%} of the teacher would still be random.",
     (
         "Two wishes pull apart: a long memory makes a smooth teacher, a short one forgets the random start in time.",
         "Compute what is left of the start after all steps of the run, for each of the five.",

@@ -1,4 +1,4 @@
-"""Exercises on schedules: half a cosine, and a straight line (paper §3.1, §4.1)."""
+"""The exercise on half a cosine, as the momentum follows it (paper §3.1)."""
 
 import math
 
@@ -18,6 +18,9 @@ def every_step(function: Function, arguments: Arguments) -> Tensor | None:
     return None if any(value is None for value in values) else torch.tensor([float(value) for value in values])
 
 
+SCHEDULE = "There are as many numbers as there should be, but not all are right. Compare the first one that differs."
+
+
 def cosine_cases(generator: Generator) -> list[Arguments]:
     """(steps, total, start, end): one that falls, and one that rises; all steps and two after the end."""
     cases: list[Arguments] = []
@@ -32,11 +35,22 @@ def share(step: int, total: int) -> float:
     return min(step / total, 1.0)
 
 
+def to_go(step: int, total: int) -> float:
+    """How much of the way is still to go."""
+    return (1 + math.cos(math.pi * share(step, total))) / 2
+
+
+def turning(step: int, total: int) -> float:
+    """The same, but it turns round after the last step."""
+    return (1 + math.cos(math.pi * step / total)) / 2
+
+
 COSINE = Exercise(
     name="cosine",
     right=schedules.cosine,
     cases=cosine_cases,
     ask=every_step,
+    general=SCHEDULE,
     argument_names=("at the steps", "total", "start", "end"),
     mistakes=(
         Mistake(
@@ -48,13 +62,14 @@ COSINE = Exercise(
             lambda i, n, a, b: cosine(i + 1, n, a, b),
         ),
         Mistake(
-            "It goes from the end to the start.",
-            lambda i, n, a, b: cosine(i, n, b, a),
+            "It runs from the end to the start: the factor is what is *still to go*, so it belongs to start − end.",
+            lambda i, n, a, b: a + (b - a) * to_go(i, n),
+            (lambda i, n, a, b: a + (b - a) * turning(i, n),),
         ),
         Mistake(
             "After the last step it turns round and comes back. It should stay at the end: how far may the way be gone "
             "at most?",
-            lambda i, n, a, b: b + (a - b) * (1 + math.cos(math.pi * i / n)) / 2,
+            lambda i, n, a, b: b + (a - b) * turning(i, n),
         ),
         Mistake(
             "It comes back to the start at the end of the run: that is a whole cosine. Half of one is from 0 to π.",
@@ -80,15 +95,35 @@ COSINE = Exercise(
         ),
         Mistake(
             "It goes down to 0: the end is left out.",
-            lambda i, n, a, b: a * (1 + math.cos(math.pi * share(i, n))) / 2,
+            lambda i, n, a, b: a * to_go(i, n),
+            (lambda i, n, a, b: a * turning(i, n),),
         ),
         Mistake(
             "The end is added whole. What is scaled by the cosine is the *difference* of start and end.",
-            lambda i, n, a, b: b + a * (1 + math.cos(math.pi * share(i, n))) / 2,
+            lambda i, n, a, b: b + a * to_go(i, n),
+            (lambda i, n, a, b: b + a * turning(i, n),),
         ),
         Mistake(
             "The angle is in degrees. math.cos takes it in radians, where half a turn is π.",
             lambda i, n, a, b: b + (a - b) * (1 + math.cos(180 * share(i, n))) / 2,
+        ),
+        Mistake(
+            "The end is not added: at the last step it gives 0.",
+            lambda i, n, a, b: (a - b) * to_go(i, n),
+            (lambda i, n, a, b: (a - b) * turning(i, n),),
+        ),
+        Mistake(
+            "It always falls, also where `start` is smaller than `end`: abs takes away the sign of the difference.",
+            lambda i, n, a, b: b + abs(a - b) * to_go(i, n),
+            (lambda i, n, a, b: b + abs(a - b) * turning(i, n), lambda i, n, a, b: cosine(i, n, max(a, b), min(a, b))),
+        ),
+        Mistake(
+            "The end is reached one step too late. It belongs to step `total`.",
+            lambda i, n, a, b: cosine(i, n + 1, a, b),
+            (
+                lambda i, n, a, b: b + (a - b) * turning(i, n + 1),
+                lambda i, n, a, b: b if i > n else cosine(i, n + 1, a, b),
+            ),
         ),
     ),
     hints=(
@@ -96,77 +131,5 @@ COSINE = Exercise(
         "falls from 1 to 0 as this share rises.",
         "(1 + cos(π · share)) / 2 falls from 1 to 0. It says how much of the difference of start and end is left.",
         "end + (start - end) * (1 + math.cos(math.pi * gone)) / 2, where gone = min(step / total, 1).",
-    ),
-)
-
-
-def warmup_cases(generator: Generator) -> list[Arguments]:
-    """(steps, warmup, start, end): two lines, then a warm-up of one step, and none."""
-    cases: list[Arguments] = []
-    for warmup in (whole(generator, 3, 5), whole(generator, 6, 9), 1, 0):
-        ends = number(generator, 0.1, 0.4), number(generator, 0.6, 0.9)
-        cases.append((torch.arange(warmup + 3), warmup, *ends))
-    return cases
-
-
-def line(gone: float, start: float, end: float) -> float:
-    """A straight line, held at its end."""
-    return start + (end - start) * min(gone, 1.0)
-
-
-LINEAR_WARMUP = Exercise(
-    name="linear_warmup",
-    right=schedules.linear_warmup,
-    cases=warmup_cases,
-    ask=every_step,
-    argument_names=("at the steps", "warmup", "start", "end"),
-    mistakes=(
-        Mistake(
-            "The end is reached one step too late. The warm-up has `warmup` steps, the first of which is step 0: "
-            "which number has the last one?",
-            lambda i, w, a, b: b if w < 2 else line(i / w, a, b),
-        ),
-        Mistake(
-            "The end is reached one step too late. Where there is one step of warm-up, or none, all steps are at the "
-            "end: a line needs two.",
-            lambda i, w, a, b: line(i / w if w else 1.0, a, b),
-        ),
-        Mistake(
-            "It is one step ahead. At step 0 it has to be at the start.",
-            lambda i, w, a, b: line((i + 1) / w if w else 1.0, a, b),
-        ),
-        Mistake(
-            "After the warm-up it goes on rising. It should stay at the end.",
-            lambda i, w, a, b: b if w < 2 else a + (b - a) * i / (w - 1),
-        ),
-        Mistake(
-            "It goes from the end to the start.",
-            lambda i, w, a, b: a if w < 2 else line(i / (w - 1), b, a),
-        ),
-        Mistake(
-            "It begins at 0: the start is left out.",
-            lambda i, w, a, b: b if w < 2 else line(i / (w - 1), 0, b),
-        ),
-        Mistake(
-            "The start is added whole, so it arrives above the end. What is shared out over the steps is the "
-            "*difference*.",
-            lambda i, w, a, b: a + b if w < 2 else line(i / (w - 1), a, a + b),
-        ),
-        Mistake(
-            "It stays at the start and then jumps. A warm-up rises a little at every step.",
-            lambda i, w, a, b: a if i < w - 1 else b,
-        ),
-        Mistake(
-            "With a warm-up of one step, or none, it begins at the start all the same. There is no line then: it is "
-            "at the end from step 0.",
-            lambda i, w, a, b: line(i / max(w - 1, 1), a, b),
-        ),
-    ),
-    hints=(
-        "Count the steps of a warm-up of 3 on your fingers: 0, 1, 2. How many stretches lie between the first and the "
-        "last?",
-        "The way is divided by warmup - 1 stretches. Treat the steps from the last one on by themselves, before you "
-        "divide: then no division by 0 can come up.",
-        "if step >= warmup - 1 it is the end; otherwise start + (end - start) * step / (warmup - 1).",
     ),
 )

@@ -86,6 +86,10 @@ KL_DIVERGENCE = Exercise(
             lambda p, q: (q.exp() * (q - p.log())).sum(-1),
         ),
         Mistake(
+            "The entropy of Q is taken away. In H(P, Q) = h(P) + KL(P‖Q) the entropy is that of the target P.",
+            lambda p, q: -(p * q).sum(-1) + (q.exp() * q).sum(-1),
+        ),
+        Mistake(
             "A logarithm is taken of what is one already: the second argument is log Q.",
             lambda p, q: -collapse.entropy(p) - (p * q.log()).sum(-1),
         ),

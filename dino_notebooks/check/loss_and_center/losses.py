@@ -6,12 +6,18 @@ from torch import Generator, Tensor
 
 from dino_lite import collapse, loss
 from dino_notebooks.check.exercise import Arguments, Exercise, Function, Mistake, Rule, carries_gradient
+from dino_notebooks.check.loss_and_center.large_logits import about_large_logits, something_added
 
 
 def loss_cases(generator: Generator) -> list[Arguments]:
     """(student logits (V, B, K), targets (2, B, K), τs): with one local view, with none, and with three."""
+    return random_losses(generator, (3, 1, 3, 0.5), (2, 2, 3, 0.5), (3, 2, 4, 0.1), (5, 4, 6, 0.1))
+
+
+def random_losses(generator: Generator, *sizes: tuple[int, int, int, float]) -> list[Arguments]:
+    """Random logits and targets for each (V, B, K, τs)."""
     cases: list[Arguments] = []
-    for v, b, k, temperature in ((3, 1, 3, 0.5), (2, 2, 3, 0.5), (5, 4, 6, 0.1)):
+    for v, b, k, temperature in sizes:
         student = torch.randn(v, b, k, generator=generator)
         cases.append((student, F.softmax(2 * torch.randn(2, b, k, generator=generator), -1), temperature))
     return cases
@@ -23,6 +29,12 @@ def pair_sum(student: Tensor, targets: Tensor, tau: float, skip: bool = True) ->
     return torch.stack(
         [-(targets[q] * log_q[v]).sum(-1) for q in range(2) for v in range(len(student)) if not skip or v != q]
     )
+
+
+def local_pairs(student: Tensor) -> list[int]:
+    """Which of the pairs of different views have a local view, in the order of `pair_sum`."""
+    views = [v for q in range(2) for v in range(len(student)) if v != q]
+    return [i for i, v in enumerate(views) if v > 1]
 
 
 def only_locals(student: Tensor, targets: Tensor, tau: float) -> Tensor:
@@ -43,10 +55,19 @@ def divergence(student: Tensor, targets: Tensor, tau: float) -> Tensor:
     return pair_sum(student, targets, tau).mean() - collapse.entropy(targets).mean()
 
 
-def logits_are_large(function: Function) -> bool:
-    """Whether log(softmax) of large logits becomes infinite or NaN."""
-    student = torch.tensor([[[300.0, 0.0]], [[0.0, 300.0]]])
-    return not bool(torch.isfinite(torch.as_tensor(function(student, torch.full((2, 1, 2), 0.5), 0.1))).all())
+LARGE = (torch.tensor([[[300.0, 0.0]], [[0.0, 300.0]]]), torch.full((2, 1, 2), 0.5), 0.1)
+LARGE_IN_WORDS = "student rows (300, 0) and (0, 300), targets of one half, a temperature of 0.1"
+
+
+def with_logs(of: Function) -> Function:
+    """The loss with other logarithms, of(logits, τ), in the place of log-softmax."""
+
+    def does(student: Tensor, targets: Tensor, tau: float) -> Tensor:
+        log_q = of(student, tau)
+        pairs = [-(targets[q] * log_q[v]).sum(-1) for q in range(2) for v in range(len(student)) if v != q]
+        return torch.stack(pairs).mean()
+
+    return does
 
 
 def no_gradient(function: Function) -> bool:
@@ -117,6 +138,11 @@ DINO_LOSS = Exercise(
             only_locals,
         ),
         Mistake(
+            "Only the local views are added up, but the sum is divided by the number of all pairs. Each global view "
+            "has to predict the other global one, too.",
+            lambda s, t, tau: pair_sum(s, t, tau)[local_pairs(s)].mean(-1).sum() / (2 * len(s) - 2),
+        ),
+        Mistake(
             "Only the two global views are compared: the student's local views are left out.",
             lambda s, t, tau: pair_sum(s[:2], t, tau).mean(),
         ),
@@ -125,6 +151,11 @@ DINO_LOSS = Exercise(
             "come.",
             lambda s, t, tau: pair_sum(s, F.softmax(t / tau, -1), tau).mean(),
         ),
+        Mistake(
+            "A softmax is taken of the targets, which are probabilities already.",
+            lambda s, t, tau: pair_sum(s, F.softmax(t, -1), tau).mean(),
+        ),
+        something_added(with_logs),
         Mistake(
             "It has the wrong sign: a cross-entropy is never negative.",
             lambda s, t, tau: -pair_sum(s, t, tau).mean(),
@@ -141,12 +172,19 @@ DINO_LOSS = Exercise(
         ),
     ),
     rules=(
-        Rule(
+        *about_large_logits(
             "But with large logits it is infinite or NaN: the softmax becomes 0, and log(0) is minus infinity. "
             "log_softmax takes both at once and stays finite.",
-            logits_are_large,
+            loss.dino_loss,
+            LARGE,
+            0,
+            LARGE_IN_WORDS,
         ),
-        Rule("But it carries no gradient, so the student would learn nothing: what detaches it?", no_gradient),
+        Rule(
+            "But it carries no gradient, so the student would learn nothing: what detaches it?",
+            no_gradient,
+            "student logits with requires_grad=True",
+        ),
     ),
     hints=(
         "Write it as two loops: over the teacher's two views, and over the student's V views. Which pairs stay out?",

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from dino_notebooks.check.exercise import Arguments, Exercise, Function, Mistake, Rule, carries_gradient
+from dino_notebooks.check.loss_and_center.large_logits import about_large_logits, something_added
 
 
 def cross_entropy(
@@ -46,7 +47,7 @@ def still_over_pictures() -> list[Mistake]:
         "The number is as you found it. Three places in the code name a dimension: which one of (views, pictures, "
         "prototypes) is it, and which should it be?"
     )
-    mistakes = [Mistake(untouched, running_over((1, 1, 1)))]
+    mistakes = [Mistake(untouched, running_over((1, 1, 1)), untouched=True)]
     for count in (2, 1):
         for left in combinations(range(3), count):
             places = " and ".join(PLACES[place] for place in left)
@@ -68,10 +69,18 @@ def gradient_into(place: int, function: Function) -> bool:
     return carries_gradient(value) and torch.autograd.grad(value, leaves, allow_unused=True)[place] is not None
 
 
-def large_logits(function: Function) -> bool:
-    """Whether log(softmax) of large logits becomes infinite or NaN."""
-    t, s = torch.tensor([[[3.0, 0.0]], [[3.0, 0.0]]]), torch.tensor([[[300.0, 0.0]], [[0.0, 300.0]]])
-    return not bool(torch.isfinite(torch.as_tensor(function(t, s, torch.zeros(2), 0.01, 0.1))).all())
+LARGE = (
+    torch.tensor([[[3.0, 0.0]], [[3.0, 0.0]]]),
+    torch.tensor([[[300.0, 0.0]], [[0.0, 300.0]]]),
+    torch.zeros(2),
+    0.01,
+    0.1,
+)
+
+
+def with_logs(of: Function) -> Function:
+    """H with other logarithms, of(logits, τ), in the place of log-softmax."""
+    return lambda t, s, c, tau_t, tau_s: -(F.softmax((t - c) / tau_t, -1) * of(s, tau_s)).sum(-1).mean()
 
 
 CROSS_ENTROPY = Exercise(
@@ -102,6 +111,11 @@ CROSS_ENTROPY = Exercise(
             lambda t, s, c, tau_t, tau_s: cross_entropy(t, s, c, tau_t, tau_s) / t.shape[-1],
         ),
         Mistake(
+            "The views are crossed twice: the caller has done it.",
+            lambda t, s, c, tau_t, tau_s: cross_entropy(t, s.flip(0), c, tau_t, tau_s),
+        ),
+        something_added(with_logs, (1e-3, 1e-1, 1e-2, 1e-4, 1e-5, 1e-6)),
+        Mistake(
             "The minus has got lost: a cross-entropy is never negative.",
             lambda t, s, c, tau_t, tau_s: -cross_entropy(t, s, c, tau_t, tau_s),
         ),
@@ -110,22 +124,28 @@ CROSS_ENTROPY = Exercise(
         Rule(
             "But it carries no gradient for the student, who would learn nothing: what detaches too much?",
             lambda function: not gradient_into(1, function),
+            "student logits with requires_grad=True",
         ),
         Rule(
             "But a gradient still flows into the teacher's logits. A target is something to aim at: it must not move "
             "towards the student.",
             lambda function: gradient_into(0, function),
+            "teacher logits with requires_grad=True",
         ),
         Rule(
             "But a gradient still flows into the centre. It is made of the teacher's logits of all steps before, so "
             "each step would go back through all of them. Detach after the last thing that is done to the target, not "
             "before the first.",
             lambda function: gradient_into(2, function),
+            "a centre with requires_grad=True",
         ),
-        Rule(
+        *about_large_logits(
             "But with large logits it is still infinite or NaN: a probability of 0 has no logarithm. Which function "
             "takes softmax and logarithm at once?",
-            large_logits,
+            cross_entropy,
+            LARGE,
+            1,
+            "teacher rows (3, 0), student rows (300, 0) and (0, 300), no centre, temperatures 0.01 and 0.1",
         ),
     ),
     hints=(

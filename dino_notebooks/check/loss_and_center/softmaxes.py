@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from dino_notebooks.check.exercise import Arguments, Exercise, Function, Mistake, Rule
+from dino_notebooks.check.exercise import Arguments, Exercise, Mistake
+from dino_notebooks.check.loss_and_center.large_logits import about_large_logits, something_added
 
 
 def log_softmax(logits: Tensor, temperature: float) -> Tensor:
@@ -22,10 +23,7 @@ def softmax_cases(generator: Generator) -> list[Arguments]:
     ]
 
 
-def not_finite(function: Function) -> bool:
-    """Whether large logits give infinity or NaN: in one row, and in rows that are far apart."""
-    logits = torch.tensor([[300.0, 0.0], [0.0, -300.0]])
-    return not bool(torch.isfinite(torch.as_tensor(function(logits, 0.1))).all())
+LARGE = torch.tensor([[300.0, 0.0], [0.0, -300.0]])  # one row, and rows that are far apart
 
 
 LOG_SOFTMAX = Exercise(
@@ -68,17 +66,19 @@ LOG_SOFTMAX = Exercise(
             "It has the wrong sign: a share is at most 1, so its logarithm is never positive.",
             lambda x, tau: -F.log_softmax(x / tau, -1),
         ),
+        something_added(lambda log: log),
         Mistake(
             "The largest logit is taken away twice: from the logits and once more at the end.",
             lambda x, tau: F.log_softmax(x / tau, -1) - (x / tau).amax(-1, keepdim=True),
         ),
     ),
-    rules=(
-        Rule(
-            "But large logits give infinity or NaN. Either exp overflows, or a share becomes 0 and has no logarithm. "
-            "Take the largest logit of each *row* away first, and take no logarithm of a share.",
-            not_finite,
-        ),
+    rules=about_large_logits(
+        "But large logits give infinity or NaN. Either exp overflows, or a share becomes 0 and has no logarithm. "
+        "Take the largest logit of each *row* away first, and take no logarithm of a share.",
+        log_softmax,
+        (LARGE, 0.1),
+        0,
+        "rows (300, 0) and (0, -300), with a temperature of 0.1",
     ),
     hints=(
         "Write down the logarithm of a fraction: log(a / b) = log a - log b. What is log(exp(z))?",

@@ -4,12 +4,12 @@ In the order of the assignment.
 """
 
 from dino_notebooks.check.checks import Check
-from dino_notebooks.check.views import boxes, crops, multicrop, pairs, pixels, tones
+from dino_notebooks.check.views import boxes, composites, contrasts, crops, multicrop, pairs, pixels, solarizing
 
 normalize = Check.of(pixels.NORMALIZE)
-composite = Check.of(pixels.COMPOSITE)
-solarize = Check.of(tones.SOLARIZE)
-contrast = Check.of(tones.CONTRAST)
+composite = Check.of(composites.COMPOSITE)
+solarize = Check.of(solarizing.SOLARIZE)
+contrast = Check.of(contrasts.CONTRAST)
 crop = Check.of(crops.CROP)
 view_pairs = Check.of(pairs.VIEW_PAIRS)
 box_overlap = Check.of(boxes.BOX_OVERLAP)

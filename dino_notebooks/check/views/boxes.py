@@ -8,7 +8,9 @@ from dino_notebooks.check.exercise import Arguments, Exercise, Mistake
 
 def box_overlap(a: Tensor, b: Tensor) -> Tensor:
     """Intersection over union of each two boxes (N, 4), (N, 4), top, left, height, width in px → (N,), 0 to 1."""
-    area = common_sides(a, b).clamp_min(0).prod(-1)
+    begin = torch.maximum(a[:, :2], b[:, :2])
+    end = torch.minimum(a[:, :2] + a[:, 2:], b[:, :2] + b[:, 2:])
+    area = (end - begin).clamp(min=0).prod(-1)  # (N,), 0 where rows or columns have nothing in common
     return area / (a[:, 2:].prod(-1) + b[:, 2:].prod(-1) - area)
 
 
@@ -23,16 +25,18 @@ def overlap_cases(generator: Generator) -> list[Arguments]:
     def draw(low: int, high: int, *shape: int) -> Tensor:
         return torch.randint(low, high, shape, generator=generator).float()
 
-    start, size = draw(0, 5, 8, 2), draw(5, 12, 8, 2)  # small starts: sizes read as ends give a share, too
-    other, length = start + draw(1, 5, 8, 2), draw(5, 12, 8, 2)  # rows 0, 6, 7: they meet
+    start, size = draw(0, 5, 9, 2), draw(5, 12, 9, 2)  # small starts: sizes read as ends give a share, too
+    other, length = start + draw(1, 5, 9, 2), draw(5, 12, 9, 2)  # rows 0, 6, 7: they meet
     other[1] = start[1] + size[1] + draw(1, 5, 2)  # apart both ways
     other[2, 0] = start[2, 0] + size[2, 0] + 3  # apart in rows, not in columns
     other[3, 1] = start[3, 1] + size[3, 1]  # side by side
     other[4], length[4] = start[4] + 1, size[4] - 3  # one inside the other
     other[5], length[5] = start[5], size[5]  # twice the same
+    other[8, 1] = start[8, 1] + size[8, 1] + 2  # apart in columns, not in rows
     start[7], other[7] = other[7].clone(), start[7].clone()
     a, b = torch.cat([start, size], 1), torch.cat([other, length], 1)
-    return [(a[:2], b[:2]), (a[2:7], b[2:7]), (a[6:] / 3, b[6:] / 3), (b, a)]
+    beside = torch.tensor([2, 8])
+    return [(a[:2], b[:2]), (a[beside], b[beside]), (a[2:7], b[2:7]), (a[6:] / 3, b[6:] / 3), (b, a)]
 
 
 def over_union(area: Tensor, a: Tensor, b: Tensor) -> Tensor:
@@ -70,6 +74,22 @@ BOX_OVERLAP = Exercise(
         Mistake(
             "Boxes that are apart get a share other than 0. What do the sides of the common piece become then?",
             lambda a, b: over_union(common_sides(a, b).prod(-1), a, b),
+        ),
+        Mistake(
+            "Boxes that lie beside each other get a share below 0. Both sides of the common piece have to be cut off "
+            "at 0, rows and columns.",
+            lambda a, b: over_union(common_sides(a, b)[:, 0].clamp_min(0) * common_sides(a, b)[:, 1], a, b),
+        ),
+        Mistake(
+            "Boxes that lie one below the other get a share below 0. Both sides of the common piece have to be cut "
+            "off at 0, rows and columns.",
+            lambda a, b: over_union(common_sides(a, b)[:, 0] * common_sides(a, b)[:, 1].clamp_min(0), a, b),
+        ),
+        Mistake(
+            "Height and width are used as ends. A box ends at top + height.",
+            lambda a, b: over_union(
+                (torch.minimum(a[:, 2:], b[:, 2:]) - torch.maximum(a[:, :2], b[:, :2])).clamp_min(0).prod(-1), a, b
+            ),
         ),
         Mistake("It is the common area itself, in square pixels. Divide it by the area of the union.", shared),
         Mistake(

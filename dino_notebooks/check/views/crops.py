@@ -18,6 +18,7 @@ def crop_cases(generator: Generator) -> list[Arguments]:
     for shape, height, width, flip in (
         ((1, 4, 6), 2, 3, False),
         ((1, 4, 7), 2, 3, True),
+        ((2, 4, 6), 2, 3, True),
         ((3, 9, 11), 3, 5, True),
         ((4, 10, 8), 5, 2, False),
     ):

@@ -31,11 +31,12 @@ def multi_crop(image: Tensor, boxes: Tensor, factors: Tensor, chance: Tensor, pr
 def all_cases(generator: Generator) -> list[Arguments]:
     """(picture (C, H, W), boxes (V, 4), factors (V,), chance (V,), probs (V,)): two global views, then local ones."""
     cases: list[Arguments] = []
-    for v, c, height, width, solarized in (
-        (3, 1, 3, 4, False),
-        (4, 3, 6, 7, True),
-        (5, 3, 8, 6, False),
-        (4, 3, 7, 5, True),
+    for v, c, height, width, solarized, last in (
+        (3, 1, 3, 4, False, None),
+        (3, 1, 4, 3, True, None),
+        (4, 3, 6, 7, True, None),
+        (5, 3, 8, 6, False, None),
+        (3, 1, 3, 5, False, 0.0),  # the least that a chance can be, and still not below a probability of 0
     ):
         sides = torch.tensor([[height - 1, width - 1]] * 2 + [[2, 3]] * (v - 2))
         free = torch.tensor([height, width]) - sides + 1
@@ -43,6 +44,7 @@ def all_cases(generator: Generator) -> list[Arguments]:
         probs = torch.tensor([0.0, 0.4] + [0.0] * (v - 2))
         chance = 0.05 + 0.9 * torch.rand(v, generator=generator)
         chance[0], chance[1] = (0.9, 0.3) if solarized else (0.1, 0.8)
+        chance[-1] = chance[-1] if last is None else last
         factors = 0.6 + 0.8 * torch.rand(v, generator=generator)
         factors[:3] = torch.tensor([0.7, 1.2, 1.3])  # bright enough to be solarized, even after the first
         cases.append(
@@ -64,7 +66,7 @@ def own(chance: Tensor, probs: Tensor, v: int) -> bool:
 
 def inverted(chance: Tensor, probs: Tensor, v: int) -> bool:
     """The mistake of solarizing with the opposite probability."""
-    return not own(chance, probs, v)
+    return bool(chance[v] > probs[v])
 
 
 def variant(carried: str = "nothing", solarized: Callable[[Tensor, Tensor, int], bool] = own) -> Function:
@@ -94,6 +96,13 @@ def early(image: Tensor, boxes: Tensor, factors: Tensor, chance: Tensor, probs: 
     ]
 
 
+def dark(image: Tensor, boxes: Tensor, factors: Tensor, chance: Tensor, probs: Tensor) -> list[Tensor]:
+    """The mistake of solarizing the piece as it was cut, and not the piece with its brightness."""
+    plain = multi_crop(image, boxes, torch.ones_like(factors), chance, probs)
+    light = multi_crop(image, boxes, factors, chance, probs)
+    return [plain[v] if own(chance, probs, v) else light[v] for v in range(len(boxes))]
+
+
 def unclamped(image: Tensor, boxes: Tensor, factors: Tensor, chance: Tensor, probs: Tensor) -> list[Tensor]:
     """The mistake of letting values become larger than 1."""
     views = []
@@ -114,6 +123,7 @@ MULTI_CROP = Exercise(
             "Both bugs are still there. What is the second view cut from, and what has happened to that before? And "
             "which views are solarized: those with a probability of 0, or the others?",
             variant("all", inverted),
+            untouched=True,
         ),
         Mistake(
             "The right views are solarized now. But each view carries the changes of all views before it: what is it "
@@ -139,6 +149,12 @@ MULTI_CROP = Exercise(
             "The local views are cut from the picture with the first view's changes. Every view begins with the "
             "picture as it came.",
             variant("first"),
+        ),
+        Mistake("A solarized view has lost its brightness factor.", dark),
+        Mistake(
+            "A view with a chance of 0 and a probability of 0 is solarized. With a probability of 0 it never happens: "
+            "its chance has to be below.",
+            variant(solarized=lambda chance, probs, v: bool(chance[v] <= probs[v])),
         ),
         Mistake("No view is solarized any more.", variant(solarized=lambda chance, probs, v: False)),
         Mistake(

@@ -1,13 +1,13 @@
 """The exercise on which views the loss compares."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from dino_notebooks.check.exercise import Arguments, Exercise, Function, Mistake
+from dino_notebooks.check.exercise import Arguments, Exercise, Function, Mistake, Trouble
 
 
 def view_pairs(n_local: int) -> list[tuple[int, int]]:
@@ -21,8 +21,15 @@ def pair_cases(generator: Generator) -> list[Arguments]:
 
 
 def sorted_pairs(function: Function, arguments: Arguments) -> Any:
-    """The pairs of an answer in order, whatever order and kind of collection they come in."""
+    """The pairs of an answer in order, whatever order and kind of collection they come in, but not a generator."""
     given = function(*arguments)
+    if isinstance(given, Iterator):
+        raise Trouble(
+            "This gives the pairs one by one, as a generator does: they can be gone through once, and not be counted. "
+            "Make a list of them."
+        )
+    if isinstance(given, int | float | np.number) or (isinstance(given, Tensor | np.ndarray) and given.ndim == 0):
+        raise Trouble("This is a number. Write the list of the pairs.")
     if not isinstance(given, Iterable) or isinstance(given, str):
         return given
     listed = given.tolist() if isinstance(given, Tensor | np.ndarray) else list(given)

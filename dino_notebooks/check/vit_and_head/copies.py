@@ -14,6 +14,16 @@ from dino_notebooks.check.exercise import Arguments, Exercise, Function, Mistake
 PARTS = ("backbone", "head")
 
 
+def make_teacher(student: Any) -> Any:
+    """Another object with the student's weights, without gradients and without stochastic depth."""
+    made = copy.deepcopy(student)
+    made.requires_grad_(False)
+    for module in made.modules():
+        if hasattr(module, "drop_prob"):
+            module.drop_prob = 0.0
+    return made
+
+
 class SmallStudent(nn.Module):
     """What a `Network` is made of, as small as can be: a backbone with stochastic depth, and a head."""
 
@@ -140,9 +150,11 @@ MAKE_TEACHER = Exercise(
             mistaken("new", "new"),
         ),
         Mistake(
-            "Two things are wrong. The backbones are one object, which moves when the student learns. And the head "
-            "has weights of its own, where it should begin equal to the student's.",
+            "Two of the three mistakes show in the numbers: the backbones are one object, which moves when the student "
+            "learns, and the head has weights of its own, where it should begin equal to the student's. The third "
+            "comes when these are mended.",
             mistaken("same", "new"),
+            untouched=True,
         ),
         Mistake(
             "Two things are wrong. The heads are one object, which moves when the student learns. And the backbone "
@@ -155,16 +167,19 @@ MAKE_TEACHER = Exercise(
             "But a gradient could reach the teacher: some of its parameters have requires_grad. It only ever follows "
             "the student, and learns nothing by itself.",
             is_trained,
+            "a small student of the check's own; looked at: requires_grad of every parameter",
         ),
         Rule(
             "But the student is no longer what it was: some of its parameters, their requires_grad or its stochastic "
             "depth have changed. Only the copy may be changed.",
             changes_student,
+            "a small student of the check's own; looked at before and after",
         ),
         Rule(
             "But the teacher still leaves out parts at random: set the drop_prob of its modules to 0, so that it gives "
             "its best answer.",
             drops,
+            "a small student of the check's own, with a drop_prob of 0.2; looked at: every module of the teacher",
         ),
     ),
     hints=(
@@ -174,4 +189,6 @@ MAKE_TEACHER = Exercise(
         "Take out the line that sets the backbone and the loop over the head's layers, and freeze the copy: "
         "teacher.requires_grad_(False).",
     ),
+    solution=make_teacher,
+    so_far="The weights are right.",
 )

@@ -25,12 +25,12 @@ def unit(x: Tensor, dim: int = -1) -> Tensor:
     return F.normalize(x, dim=dim)
 
 
-def logits_without_gradient(function: Function) -> bool:
-    """Whether features or prototypes would learn nothing."""
+def learns(function: Function) -> tuple[bool, bool]:
+    """Whether a gradient reaches the features, and the prototypes."""
     features, prototypes = torch.randn(2, 3, 4, generator=Generator().manual_seed(0))
-    return not (
-        carries_gradient(function(features.clone().requires_grad_(), prototypes))
-        and carries_gradient(function(features, prototypes.clone().requires_grad_()))
+    return (
+        carries_gradient(function(features.clone().requires_grad_(), prototypes)),
+        carries_gradient(function(features, prototypes.clone().requires_grad_())),
     )
 
 
@@ -97,7 +97,18 @@ HEAD_LOGITS = Exercise(
         Rule(
             "But no gradient reaches the features and the prototypes, so the head would learn nothing: what detaches "
             "them?",
-            logits_without_gradient,
+            lambda function: learns(function) == (False, False),
+            "features and prototypes with requires_grad=True",
+        ),
+        Rule(
+            "But no gradient reaches the prototypes, so they would stay as they were drawn: what detaches them?",
+            lambda function: not learns(function)[1],
+            "prototypes with requires_grad=True",
+        ),
+        Rule(
+            "But no gradient reaches the features, so the backbone would learn nothing: what detaches them?",
+            lambda function: not learns(function)[0],
+            "features with requires_grad=True",
         ),
     ),
     hints=(

@@ -14,8 +14,8 @@ def patchify(images: Tensor, patch_size: int) -> Tensor:
 
 
 def patch_cases(generator: Generator) -> list[Arguments]:
-    """(images (B, 3, S, T), patch size): with 2, 6 and 6 patches; never as many rows as columns."""
-    shapes = ((1, 3, 2, 4, 2), (2, 3, 6, 4, 2), (4, 3, 6, 9, 3))
+    """(images (B, 3, S, T), patch size): more or fewer rows of patches than columns; the second's are pixels."""
+    shapes = ((1, 3, 2, 4, 2), (1, 3, 2, 3, 1), (2, 3, 6, 4, 2), (4, 3, 6, 9, 3))
     return [(shuffled(*shape, generator=generator), p) for *shape, p in shapes]
 
 

@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from dino_lite.head import DinoHead
 from dino_notebooks.check.exercise import Arguments, Exercise, Mistake
 from dino_notebooks.check.vit_and_head.cosines import unit
 
@@ -21,9 +20,14 @@ def mlp(x: Tensor, *weights: Tensor, gelu: tuple[bool, ...] = (True, True, False
 
 def projection(features: Tensor, first: Tensor, second: Tensor, third: Tensor) -> Tensor:
     """Features (N, D) → rows of length 1: three linear layers, a GELU between each two of them."""
-    inner = F.gelu(features @ first.T)
-    inner = F.gelu(inner @ second.T)
-    return F.normalize(inner @ third.T, dim=-1)
+    x = features
+    weights = [first, second, third]
+    for i, weight in enumerate(weights):
+        is_last = i == len(weights) - 1
+        x = x @ weight.T
+        if not is_last:
+            x = F.gelu(x)
+    return F.normalize(x, dim=-1)
 
 
 def projection_cases(generator: Generator) -> list[Arguments]:
@@ -47,6 +51,11 @@ PROJECTION = Exercise(
             "What the last layer gives goes through a GELU, too. That lets nothing far below zero through: all "
             "pictures come to point into one corner of the space. Which line should prevent that?",
             lambda x, *w: unit(mlp(x, *w, gelu=(True, True, True))),
+            untouched=True,
+        ),
+        Mistake(
+            "Now the second layer counts as the last. What is i at the third?",
+            lambda x, *w: unit(mlp(x, *w, gelu=(True, False, True))),
         ),
         Mistake(
             "There is no GELU at all. Three linear layers in a row are no more than one.",
@@ -99,5 +108,4 @@ PROJECTION = Exercise(
         "i goes from 0 to 2, and len(weights) is 3. What is i at the last layer?",
         "The last layer has i == len(weights) - 1.",
     ),
-    solution=DinoHead,
 )

@@ -44,6 +44,12 @@ def causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return F.scaled_dot_product_attention(q, k, v, is_causal=True)
 
 
+def without_keepdim(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """The mistake of a softmax by hand whose sums are a row; it works only where sizes happen to fit."""
+    shares = (scores(q, k) / q.shape[-1] ** 0.5).exp()
+    return shares / shares.sum(-1) @ v
+
+
 def overflows(function: Function) -> bool:
     """Whether large products end as NaN."""
     q, v = torch.full((1, 1, 2, 4), 20.0), torch.ones(1, 1, 2, 4)
@@ -101,6 +107,10 @@ ATTENTION = Exercise(
             lambda q, k, v: scores(q, k) / q.shape[-1] ** 0.5 @ v,
         ),
         Mistake(
+            "The sums are not kept as a column: each score is divided by another row's sum.",
+            without_keepdim,
+        ),
+        Mistake(
             "The keys are not transposed. Every query has to meet every key: (T, d) by (d, T) gives (T, T).",
             lambda q, k, v: mix(q @ k, v, q.shape[-1]),
         ),
@@ -134,13 +144,16 @@ ATTENTION = Exercise(
             "But products in the hundreds give NaN: exp overflows. Take the largest of each row away first, or use "
             "torch's softmax, which does.",
             overflows,
+            "queries and keys of four numbers, each of them 20",
         ),
         Rule(
-            "But no gradient reaches the queries, so the network could not learn them: what detaches it?", no_gradient
+            "But no gradient reaches the queries, so the network could not learn them: what detaches it?",
+            no_gradient,
+            "queries with requires_grad=True",
         ),
     ),
     hints=(
-        "Start from the loops: the innermost is a sum of products, which is a matrix product. Which two matrices?",
+        "A score is a sum of products over d, which is a matrix product. Which two matrices?",
         "q @ (k with its last two dimensions exchanged) gives (B, H, T, T), a row for each query. Divide by √d, "
         "softmax over the keys, the last dimension; these shares @ v is the answer.",
         "shares = (q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5).softmax(dim=-1), and then shares @ v.",

@@ -114,6 +114,14 @@ ADD_TOKENS = Exercise(
             lambda x, cls, pos: before(x + pos[:, :-1], cls),
         ),
         Mistake(
+            "Token i gets another token's position.",
+            lambda x, cls, pos: before(x, cls) + pos.roll(1, 1),
+            also=(
+                lambda x, cls, pos: before(x, cls) + pos.roll(-1, 1),
+                lambda x, cls, pos: before(x, cls) + pos.flip(1),
+            ),
+        ),
+        Mistake(
             "[CLS] is the last token. It comes first, before the patches.",
             lambda x, cls, pos: torch.cat([x, cls.repeat(len(x), 1, 1)], 1) + pos,
         ),

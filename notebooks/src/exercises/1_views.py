@@ -74,7 +74,7 @@ if check.normalize(my_normalize).ok:
 #     for c in 0, 1, 2:
 #         result[c] = alpha * (pixel[c] / 255) + (1 - alpha) * color[c]
 #
-# Each picture has a colour of its own, with values from 0 to 1. Pictures without alpha, (N, 3, H, W), come back as they are, only from 0 to 1. Mind that whole numbers of 8 bits start again at 0 when a product is above 255: make floats first.
+# Each picture has a colour of its own, with values from 0 to 1. Pictures without alpha, (N, 3, H, W), are only divided by 255. Mind that whole numbers of 8 bits start again at 0 when a product is above 255: make floats first.
 
 
 # %% part="answer" exercise="composite"
@@ -98,7 +98,11 @@ check.composite(my_composite)
 # %%
 if check.composite(my_composite).ok:
     grounds = torch.rand(5, 3, generator=torch.Generator().manual_seed(0))
-    display(plot_pictures({"yours": in_bytes(my_composite(emoji[:1000:200], grounds))}, ["ground"] * 5))
+    display(
+        plot_pictures(
+            {"yours": in_bytes(my_composite(emoji[:1000:200], grounds))}, [f"ground {i}" for i in range(1, 6)]
+        )
+    )
 
 # %% [markdown]
 # ## 3 · Bright becomes dark (10 minutes, 2 points)
@@ -371,3 +375,8 @@ if views:
 
 # %% [markdown] part="words" exercise="why_shared_tint" points=2
 # The tint is the same in all views of a picture and differs between pictures, so teacher and student can agree by reading off the tint alone, and the loss falls without either of them looking at the thing (1 point). A lower loss only says that the views are easier to predict from each other; the network learns to tell tints apart, and is not taught to ignore them, which is what a fresh change in every view is for (1 point).
+
+# %% [markdown]
+# You have all parts of the multi-crop now, and two habits: ask of every view what it is cut from, and of every probability which way round it is compared.
+#
+# Next: [Assignment 2 · ViT and head](2_vit_and_head.ipynb).

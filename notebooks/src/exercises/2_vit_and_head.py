@@ -3,7 +3,7 @@
 #
 # At the end you will have written the parts that lead from the pixels of a picture to its logits, each checked against the network in this package, and mended two bugs that published DINO code really had.
 #
-# Before this: [02 · Student and teacher](../02_student_and_teacher.ipynb). For the picture after exercise 5, [08 · Attention](../08_attention.ipynb) helps. Nine exercises, about 75 minutes, 20 points. One thread computes for some seconds, and nothing is downloaded.
+# Before this: [02 · Student and teacher](../02_student_and_teacher.ipynb). For the picture after exercise 5, [08 · Attention](../08_attention.ipynb) helps. Nine exercises, about 70 minutes, 20 points. One thread computes for some seconds, and nothing is downloaded.
 #
 # After each exercise, `check.NAME(...)` says at once what is wrong and shows the smallest example of it; you may ask as often as you like. `check.NAME.hint()` gives a hint, again gives the next one, and after three you are shown a solution. Hints cost nothing.
 
@@ -193,7 +193,7 @@ def my_split_heads(qkv, heads):
 check.split_heads(my_split_heads)
 
 # %% [markdown]
-# With both functions you have the last block's attention. To see the shares themselves, we give each token a value with a 1 at its own place and 0 elsewhere: what is mixed of those is the shares. The first row, without [CLS] itself, is where [CLS] looks: most at the bright patches.
+# With both functions you have the last block's attention. To see the shares themselves, we give each token a value with a 1 at its own place and 0 elsewhere: what is mixed of those is the shares. The first row, without [CLS] itself, is where [CLS] looks: most at the bright patches. Each head is drawn to its own maximum.
 
 # %%
 figure = None
@@ -294,7 +294,7 @@ def my_projection(features, first, second, third):
 check.projection(my_projection)
 
 # %% [markdown]
-# How much does one line do? We send random features through a random head and look at the cosines of all pairs. Then we take the weights of the last layer ten times as large. In a mended head this changes only lengths, which are divided away.
+# How much does one line do? We send random features through a random head and look at the cosines of all pairs. Then we take the weights of the last layer ten times as large. In a mended head this changes only lengths, which are divided away. (The GELUs before make rows a little alike, so fewer than half are below zero.)
 
 # %%
 if check.projection(my_projection).ok:
@@ -311,7 +311,10 @@ if check.projection(my_projection).ok:
         "bug, third layer × 10": F.normalize(F.gelu(10 * last), dim=-1),
     }.items():
         cosines = (rows @ rows.T)[~torch.eye(100, dtype=torch.bool)]
-        print(f"{name:24}: lowest cosine {cosines.min():5.2f}, below zero {(cosines < 0).float().mean():4.0%} of them")
+        below = (cosines < 0).float().mean()
+        print(
+            f"{name:24}: cosines {cosines.mean():5.2f} on average, lowest {cosines.min():5.2f}, below zero {below:4.0%}"
+        )
 
 # %% [markdown]
 # ## 9 · Find the bug: the teacher (12 minutes, 3 points)
@@ -373,3 +376,5 @@ if check.make_teacher(my_make_teacher).ok:
 
 # %% [markdown]
 # From pixels to logits and two networks: with the loss of the next assignment, that is DINO. `dino_lite/vit.py` and `dino_lite/head.py` have little in them that you have not written here.
+#
+# Next: [Assignment 3 · Loss, temperatures and centre](3_loss_and_center.ipynb).

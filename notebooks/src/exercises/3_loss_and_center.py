@@ -3,7 +3,7 @@
 #
 # At the end you will have written the whole of DINO's loss: from logits to targets, the centre, and the cross-entropy over pairs of views. And you will have found the slips in two losses that others wrote.
 #
-# Read before: [03 · Centering and sharpening](../03_centering_and_sharpening.ipynb). About 95 minutes, 20 points. Nothing is downloaded, and a cell computes for a few seconds at most.
+# Read before: [03 · Centering and sharpening](../03_centering_and_sharpening.ipynb). About 90 minutes, 20 points. Nothing is downloaded, and a cell computes for a few seconds at most.
 
 # %%
 import math
@@ -142,7 +142,7 @@ check.kl_divergence(my_kl_divergence)
 # %% [markdown]
 # ## 5 · A number to know by heart (4 minutes, 1 point)
 #
-# A run has K = 4096 prototypes. It has collapsed to *uniform* targets: the teacher gives every prototype the same share for every picture, and the student does so, too. Which value does the loss have?
+# A run has K = 4096 prototypes. It has collapsed to *uniform* targets: the teacher gives every prototype the same share for every picture, and the student does so, too. Which value does the loss have (the loss is a mean over pairs and pictures)?
 #
 # Choose one of "0", "1", "3.61", "8.32", "12", "4096".
 
@@ -266,7 +266,7 @@ if check.dino_loss(my_dino_loss).ok and check.teacher_probs(my_teacher_probs).ok
 #
 # - The number is not the right one.
 # - In the pseudo-code the centre is computed from the teacher's logits of earlier steps, and nobody detached it. A gradient goes where none should go.
-# - With large logits the result is not finite.
+# - With large logits the result is not finite, and a small number added to the share does not help: the loss and its gradient would be wrong.
 #
 # Mend it, one thing after the other. The check says what is still wrong.
 
@@ -299,7 +299,7 @@ check.cross_entropy(my_cross_entropy)
 #
 # A public re-implementation computes all pairs at once, in one large tensor. The first line below is right. In the last one there are two slips. The first makes the loss far smaller than it should be. The common optimizer, AdamW, does not care about the scale of a loss, so the run goes on, and nobody notices until somebody compares the loss with ln K. The second is a rule of exercise 8 that has been forgotten.
 #
-# In and out are those of exercise 8. Mend what the code does with the large tensor; don't replace it by your own loss.
+# In and out are those of exercise 8. Mend what the code does with the large tensor. A loss of your own is taken as well, but you learn more from this line.
 
 
 # %% part="answer" exercise="all_pairs"

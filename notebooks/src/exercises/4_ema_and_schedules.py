@@ -47,7 +47,7 @@ check.remaining(my_remaining)
 # %% [markdown]
 # ## 2 · Memory (5 minutes, 1 point)
 #
-# How many steps does a teacher look back? The usual measure is its **memory**: as many steps as there would be students in the average, if each counted as much as the newest one does. The newest has the share 1 − m.
+# How many steps does a teacher look back? The usual measure is its **memory**: as many steps as there would be students in the average, if each counted as much as the newest one does. The newest has the share 1 − m. If every student had the newest one's share, how many would make a whole?
 #
 # In: a momentum from 0 to 1. Out: a number of steps, not rounded. A teacher with a momentum of 1 never forgets: its memory is infinite, `math.inf`.
 
@@ -94,7 +94,7 @@ check.lab_momentum(my_lab_momentum)
 #     teacher_parameter[i] = momentum * teacher_parameter[i] + (1 - momentum) * student_parameter[i]
 # ```
 #
-# In: two modules of the same shape, and m. Nothing comes out: the teacher is changed **in place**, that is, the numbers in the tensors that it has already. The student stays as it is. No gradient is recorded. *Buffers*, such as the running means of batch norm, are left alone, as in the authors' code; `parameters()` does not give them.
+# In: two modules of the same shape, and m. Nothing comes out: the teacher is changed **in place**, that is, its parameters stay the objects that they are, and get other numbers. The student stays as it is. No gradient is recorded. *Buffers*, such as the running means of batch norm, are left alone, as in the authors' code; `parameters()` does not give them.
 
 
 # %% part="answer" exercise="ema_update"
@@ -129,16 +129,18 @@ if check.ema_update(my_ema_update).ok:
     display(plot_lines({"one weight": ways}, thin=["student"]))
 
 # %% [markdown]
+# In the figure a teacher with a larger m trembles less, and comes later: at the end the one with m = 0.99 is still on its way.
+#
 # ## 5 · In a sentence or two (8 minutes, 2 points)
 #
-# A colleague begins his run with `teacher = student`, "since both are the same at the start anyway". There is no error. The cell below makes a run in which, as in his, the teacher is at every step just what the student is.
+# A colleague begins his run with `teacher = student`, "since both are the same at the start anyway". There is no error. The cell below makes a run in which, as in his, the teacher is just what the student is (when the next step begins).
 
 # %%
 run = Session("lab", seed=0)
 run.set(ema_momentum=0.0)
 end = run.advance(steps=steps(40))
 for log in (end.logs[0], end.logs[-1]):
-    print(f"step {log.step:2}: what targets tell about their picture, {log.mutual_information:.2f} nats")
+    print(f"step {log.step:2}: information: {log.mutual_information:.2f} nats")
 print(f"{end.diagnosis}: {end.reason}")
 
 # %% [markdown]
@@ -204,7 +206,7 @@ check.linear_warmup(my_linear_warmup)
 #
 # The learning rate does one after the other.
 #
-# - In the steps below `warmup` it is a straight line from 0 at step 0 to `peak` at the last step of the warm-up, as in exercise 7.
+# - In the steps below `warmup` it is a straight line from 0 at step 0 to `peak` at the last step of the warm-up, as in exercise 7 (with a warm-up of 1, `peak` at once).
 # - Step `warmup` is the first of half a cosine. The value there is `peak`. At step `total`, and after it, it is `end`.
 #
 # Use your functions of exercises 6 and 7. `total` is larger than `warmup`.
@@ -336,6 +338,8 @@ if check.train_step(my_train_step).ok:
     display(plot_table(shown, ["dog", "pizza", "rocket", "apple"], "mean"))
 
 # %% [markdown]
+# In the figure, at step 0 prototype 3 has nearly everything. At step 100 each picture has a prototype of its own, and the mean is even: a quarter for each of the four.
+#
 # ## What you now have
 #
 # - The teacher's update, and two numbers that say whether a momentum fits the length of a run.

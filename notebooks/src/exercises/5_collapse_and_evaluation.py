@@ -3,7 +3,7 @@
 #
 # At the end you will have written the numbers that tell whether a run is alive and what its features are worth, found the fault in four runs by their curves alone, and steered runs into a collapse and out of one.
 #
-# About two and a half hours, 30 points. Before this: [05 · Training](../05_training.ipynb), [06 · The collapse lab](../06_collapse_lab.ipynb), [07 · Embeddings](../07_embeddings.ipynb) and [08 · Attention](../08_attention.ipynb).
+# About two and a half hours, 30 points. On one free core the runs of 7 to 14 compute for about two minutes altogether, and a check that repeats a run for up to half a minute; a busy machine takes twice as long. Before this: [05 · Training](../05_training.ipynb), [06 · The collapse lab](../06_collapse_lab.ipynb), [07 · Embeddings](../07_embeddings.ipynb) and [08 · Attention](../08_attention.ipynb).
 #
 # Each `check` says what is wrong and what to look at. `check.NAME.hint()` gives a hint; a second and a third call say more, the fourth shows a solution. Hints cost no points.
 
@@ -11,7 +11,7 @@
 import torch
 
 import dino_lite
-from dino_notebooks import Session, check, setup
+from dino_notebooks import CollapseLab, Session, check, setup  # noqa: F401, the panel is for you
 from dino_notebooks.check.collapse_and_evaluation.reports import curves
 
 setup()
@@ -54,9 +54,9 @@ check.effective_prototypes(my_effective_prototypes)
 # %% [markdown]
 # ## 2 · What a target tells about its picture (10 minutes, 3 points)
 #
-# The loss cannot tell a collapse from success, and neither can the entropy of the targets. But in *every* collapse all pictures have the same target. The *mutual information* measures just that: how much a target tells about its picture, in nats.
+# The loss cannot tell a collapse from success, and neither can the entropy of the targets. But in a *whole* collapse all pictures have the same target; in one that is under way few targets are left, and information is at most the logarithm of their number. The *mutual information* measures just that: how much a target tells about its picture, in nats.
 #
-# It compares two entropies. One is the mean entropy of the single targets: how undecided the teacher is about one picture. The other is the entropy of the mean target, of exercise 1: how undecided one is about a picture that one has not seen. What is left of the second when the first is taken away is the information.
+# It compares two entropies. One is the mean entropy of the single targets: how undecided the teacher is about one picture. The other is the entropy of the mean target, of exercise 1 (`my_effective_prototypes` is e to the power of it): how undecided one is about a picture that one has not seen. What is left of the second when the first is taken away is the information.
 #
 #     total = 0.0
 #     for every view, for every picture:
@@ -135,14 +135,14 @@ check.retrieval_accuracy(my_retrieval_accuracy)
 #     right = 0
 #     for every test row x with label y:
 #         cosines = dot products of x with all training rows
-#         votes = [0.0] * (number of classes)
+#         votes = [0.0] * (largest label in train_y + 1)
 #         for the k training rows with the largest cosine (all, if there are fewer than k):
 #             votes[label of that row] += exp((its cosine - 1) / temperature)
 #         if the class with most votes == y:
 #             right += 1
 #     return right / number of test rows
 #
-# The labels are whole numbers from 0. `topk` finds the largest values *and* where they are; `scatter_add_` adds up votes by class, or you may compare with each class in turn.
+# The labels are whole numbers from 0, of which some may be missing. `topk` finds the largest values *and* where they are; `scatter_add_` adds up votes by class, or you may compare with each class in turn.
 
 
 # %% part="answer" exercise="knn_accuracy"
@@ -180,6 +180,8 @@ if check.retrieval_accuracy(my_retrieval_accuracy).ok and check.knn_accuracy(my_
         print(f"{name:8} retrieval {found:.3f}   k-NN {voted:.3f}")
 
 # %% [markdown]
+# k-NN asks for groups, and pixels tell these about as well as the model does. The gain shows in retrieval.
+#
 # ## 5 · How well do two masks fit? (6 minutes, 2 points)
 #
 # Where a network looks can be compared with where the thing is, if both are *masks*: True or False at each pixel. *Intersection over union* (IoU, also Jaccard) is the number of pixels in both, divided by the number of pixels in at least one.
@@ -256,7 +258,7 @@ if check.mass_mask(my_mass_mask).ok and check.mask_iou(my_mask_iou).ok:
 #
 # Four people wrote that their DINO run goes wrong. Of each report we tell the symptom in our own words, and show the curves of a run of *ours* on the emoji that shows it: there we know the fault, since we set it, before the first step where nothing else is said. What was wrong in *their* run we don't know, unless the thread says so.
 #
-# Read in this order: where does the loss end, between 0 and ln K? Which part of it is h, which KL? Does the information stay above 0? How many prototypes are in use, and *when* did they go? The dashed lines are 0 and the largest that is possible: K prototypes, a uniform target's entropy ln K, and a target that names its picture among all those of the step.
+# Read in this order: where does the loss end, between 0 and ln K? Which part of it is h, which KL? Is the information high, and does it stay? With n prototypes in use it is about ln n at most. How many prototypes are in use, and *when* did they go? The dashed lines are 0 and the largest that is possible: K prototypes, a uniform target's entropy ln K, and a target that names its picture among all those of the step.
 #
 # Each answer is one of these six, as a text:
 #
@@ -299,7 +301,7 @@ check.report_a(my_report_a)
 curves("report_b")
 
 # %% [markdown]
-# Here the fault begins at step 60. Look at how many prototypes are left at the end, and at how they go.
+# Here the fault begins at step 60. Look at how many prototypes are left at the end, and at how they go. To compare, switch centering off at step 60 of a run of your own.
 
 # %% part="answer" exercise="report_b"
 ### BEGIN SOLUTION
@@ -369,7 +371,7 @@ check.report_d(my_report_d)
 #
 # Now make it happen. Bring the lab recipe into the *uniform* collapse, within 200 steps, by moving one knob, once.
 #
-# Work in cells of your own, or in the panel `CollapseLab()`. A run looks like this:
+# Work in cells of your own, or in a panel. With the panel, `panel = CollapseLab()`, hand in `panel`. A run in cells looks like this:
 #
 #     session = Session("lab", seed=0)
 #     session.advance(steps=60)
@@ -378,14 +380,14 @@ check.report_d(my_report_d)
 #     session.rewind(60)                           # before the change, to try another
 #     print(session.run_line())                    # the run as a line of text
 #
-# Hand in the session, or its line of text. The check makes the run again, which takes as long as it took you. The knobs are `student_temp`, `teacher_temp`, `center_momentum`, `ema_momentum`, `lr`, `weight_decay`, `centering`, `sharpening`, `ema`, `target` and `freeze_last_layer`.
+# Hand in the session, the panel, or the line of text. The check makes the run again, which takes as long as it took you. The knobs are `student_temp`, `teacher_temp`, `center_momentum`, `ema_momentum`, `lr`, `weight_decay`, `centering`, `sharpening`, `ema`, `target` and `freeze_last_layer` (`target`: "center", "sinkhorn", "batch_softmax", as in 06).
 
 # %% part="answer" exercise="collapse_uniformly"
 ### BEGIN SOLUTION
 my_collapse = "dino-run/1 lab seed=0 steps=120; 60 sharpening=off"
 ### END SOLUTION
 ### BEGIN STUB
-# my_collapse = None  # a session, or its run_line()
+# my_collapse = None  # a session, a panel, or a run_line()
 ### END STUB
 
 # %% part="test" exercise="collapse_uniformly" points=2
@@ -394,7 +396,7 @@ check.collapse_uniformly(my_collapse)
 # %% [markdown]
 # ## 13 · Rescue it (25 minutes, 3 points)
 #
-# This run had a teacher temperature of 0.3 for ninety steps. It is in the uniform collapse, and its features have shrunk: `feature_std` says how far they spread, and 0.125 would be in all directions.
+# This run had a teacher temperature of 0.3 for ninety steps. It is in the uniform collapse, and its features have shrunk: `feature_std` says how far they spread; it would be 0.125 if they spread evenly in all directions.
 
 # %%
 ill = "dino-run/1 lab seed=0 steps=150; 60 teacher_temp=0.3"
@@ -407,14 +409,15 @@ print(
 # %% [markdown]
 # Go on from there and make it well, in at most 300 steps more. The rules: what happened before step 150 stays as it is. For the last 50 steps all knobs are the recipe's own again (`session.set(**session.usual)`), since a patient is well when it needs no medicine. It is well if the diagnosis is *healthy*, and targets tell at least 1.2 nats about their picture in the mean of the last 20 steps.
 #
-# To set the knobs right and wait is not enough. Try it, go back with `session.rewind(150)`, and look at what keeps it ill: pictures differ only a little. What makes much out of a small difference?
+# To set the knobs right and wait is not enough. Try it, go back with `session.rewind(150)`, which the cell below begins with so that you can run it again, and look at what keeps it ill: pictures differ only a little. What makes much out of a small difference?
 
 # %% part="answer" exercise="rescue"
 ### BEGIN SOLUTION
 my_rescue = "dino-run/1 lab seed=0 steps=400; 60 teacher_temp=0.3; 150 teacher_temp=0.01; 250 teacher_temp=0.04"
 ### END SOLUTION
 ### BEGIN STUB
-# my_rescue = None  # a session, or its run_line()
+# session.rewind(150)  # the patient again, so that this cell can be run as often as you like
+# my_rescue = None  # before this line session.set(...) and session.advance(steps=...); then session instead of None
 ### END STUB
 
 # %% part="test" exercise="rescue" points=3
@@ -423,7 +426,7 @@ check.rescue(my_rescue)
 # %% [markdown]
 # ## 14 · The best retrieval without a slow teacher (30 minutes, 3 points)
 #
-# The paper's Table 15 has a line that many overlook: with the teacher as a mere copy of the student, DINO gets 0.1% on ImageNet. Try it: `session.set(ema=False)` before the first step, and look at the diagnosis after fifty.
+# The paper's Table 15 has a line that many overlook: with the teacher as a mere copy of the student, DINO gets 0.1% on ImageNet. Try it: begin afresh with `session = Session("lab", seed=0)`, then `session.set(ema=False)` before the first step, and look at the diagnosis after fifty.
 #
 # Make a run of 300 steps that learns all the same. The EMA has to be off in every step; each other knob is yours, and you may move it as often as you like. The seed is 0 for everyone, so that nobody wins by luck.
 #

@@ -182,6 +182,13 @@ WRONG_MEMORIES: Wrong = {
     "cut": (or_infinite(lambda m: 1 // (1 - m)), "rounded down"),
     "stops at 1": (lambda m: 1 / (1 - m), "ZeroDivisionError"),
     "half-life stops at 1": (lambda m: math.log(0.5) / math.log(m), "half-life"),
+    "share, at 1 too": (lambda m: 1 - m, "share of the newest"),
+    "one over m, at 1 too": (lambda m: 1 / m, "near 1 for every teacher"),
+    "nearly endless": (lambda m: 1 / (1 - m + 1e-9), "never forgets: there it should be math.inf"),
+    "a large number": (lambda m: 10**9 if m == 1 else 1 / (1 - m), "never forgets: there it should be math.inf"),
+    "nothing at 1": (lambda m: torch.tensor(0.0) if m == 1 else 1 / (1 - m), "never forgets"),
+    "always endless": (lambda m: math.inf, "Work the example"),
+    "twice": (or_infinite(lambda m: 2 / (1 - m)), "Every value is 2 times"),
 }
 
 
@@ -255,3 +262,4 @@ def test_lab_momentum_names(answer, words):
 @pytest.mark.parametrize("answer", [0.98, "0.98"])
 def test_lab_momentum_takes(answer):
     assert_right(check.lab_momentum, answer)
+    assert "30% of the teacher would still be random" in check.lab_momentum(answer).message  # 0.996 ** 300

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from dino_notebooks import Session, check
+from dino_notebooks import CollapseLab, Session, check
 from dino_notebooks.check.collapse_and_evaluation import behaviour
 from dino_notebooks.check.result import WrongAnswer
 
@@ -85,6 +85,25 @@ def test_the_notebook_has_the_run_to_be_rescued_and_the_numbers():
     assert (behaviour.SCORED, behaviour.TIMES) == ((200, 250, 300), 2)
 
 
+class Panel:
+    """Something with a session, as CollapseLab has one."""
+
+    def __init__(self, session):
+        self.session = session
+
+
+def test_a_panel_is_taken_as_its_session():
+    assert "No knob is moved" in check.collapse_uniformly(Panel(Session("lab", seed=0))).message
+    assert "ends at step 0" in check.rescue(Panel(Session("lab", seed=0))).message
+    assert "It takes a run: the Session, the panel" in check.rescue(Panel("dino-run/1 lab")).message
+
+
+def test_the_real_panel_is_taken():
+    panel = CollapseLab(driver="ticks", name="handed in")
+    assert "No knob is moved" in check.collapse_uniformly(panel).message
+    panel.stop()
+
+
 @pytest.mark.slow
 def test_a_uniform_collapse_is_taken_as_a_session_or_a_line():
     session = Session("lab", seed=3)
@@ -96,7 +115,8 @@ def test_a_uniform_collapse_is_taken_as_a_session_or_a_line():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("knob", "words"), [("centering=off", "the other way"), ("lr=0.0015", "has not collapsed, or not yet")]
+    ("knob", "words"),
+    [("centering=off", "has collapsed, but not uniformly"), ("lr=0.0015", "has not collapsed, or not yet")],
 )
 def test_another_end_is_no_uniform_collapse(knob, words):
     line = f"dino-run/1 lab seed=0 steps=60; 0 {knob}"
@@ -124,6 +144,7 @@ def test_to_undo_and_wait_is_no_rescue():
     result = check.rescue(f"{ILL.format(205)}; 150 {BACK}")
     assert not result.ok
     assert "has not come back: uniform" in result.message
+    assert f"mean of the last 20 steps; it takes {behaviour.TELLS}" in result.message
 
 
 @pytest.mark.slow

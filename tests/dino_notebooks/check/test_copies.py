@@ -126,7 +126,7 @@ WRONG: Wrong = {
     "own first layers": (own_first_layers, "the head has weights of its own"),
     "own backbone": (own_backbone, "the backbone has weights of its own"),
     "all its own": (all_its_own, "another network"),
-    "two bugs": (two_bugs, "Two things are wrong. The backbones"),
+    "two bugs": (two_bugs, "Two of the three mistakes show in the numbers: the backbones"),
     "two bugs turned round": (two_bugs_turned_round, "Two things are wrong. The heads"),
     "learns": (copy.deepcopy, "a gradient could reach the teacher"),
     "eval": (lambda student: copy.deepcopy(student).eval(), "a gradient could reach the teacher"),

@@ -176,6 +176,18 @@ def cut_at_the_area(a, b):
     return inside / (a[:, 2] * a[:, 3] + b[:, 2] * b[:, 3] - inside)
 
 
+def cut_off_once(rows, columns):
+    """Only rows or only columns are cut off at 0."""
+
+    def box_overlap(a, b):
+        begin, end = torch.max(a[:, :2], b[:, :2]), torch.min(a[:, :2] + a[:, 2:], b[:, :2] + b[:, 2:])
+        height, width = (end - begin).T
+        common = (height.relu() if rows else height) * (width.relu() if columns else width)
+        return common / (a[:, 2] * a[:, 3] + b[:, 2] * b[:, 3] - common)
+
+    return box_overlap
+
+
 def around(a, b):
     """Divides by the box around both."""
     top, left = torch.minimum(a[:, 0], b[:, 0]), torch.minimum(a[:, 1], b[:, 1])
@@ -215,7 +227,10 @@ WRONG_OVERLAPS: Wrong = {
     ),
     "mean": (lambda a, b: np.mean(box_by_box(line, iou)(a, b)), "one number for all pairs"),
     "all pairs": (all_pairs, "The shape is (2, 2), and should be (2,)"),
-    "mixture": (box_by_box(ends, iou), "The shape is right"),
+    "ends": (box_by_box(ends, iou), "A box ends at top + height"),
+    "rows cut off": (cut_off_once(True, False), "lie beside each other get a share below 0"),
+    "columns cut off": (cut_off_once(False, True), "one below the other get a share below 0"),
+    "mixture": (box_by_box(line, lambda common, a, b: common / max(a, b)), "The shape is right"),
 }
 
 

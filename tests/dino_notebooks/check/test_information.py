@@ -63,6 +63,15 @@ WRONG_KLS: Wrong = {
     "cross-entropy": (lambda p, q: torch.einsum("...k,...k->...", p, -q), "cross-entropy"),
     "sign": (lambda p, q: h(p) + (p * q).sum(-1), "never negative"),
     "exchanged": (lambda p, q: (q.exp() * q - torch.xlogy(q.exp(), p)).sum(-1), "exchanged"),
+    "exchanged, written out": (
+        lambda p, q: (q.exp() * (q - p.clamp(min=1e-9).log())).sum(-1),
+        "exchanged",
+    ),
+    "exchanged, by torch": (
+        lambda p, q: torch.nn.functional.kl_div((p + 1e-12).log(), q.exp(), reduction="none").sum(-1),
+        "exchanged",
+    ),
+    "entropy of Q": (lambda p, q: -(p * q).sum(-1) - h(q.exp()), "entropy of Q is taken away"),
     "logarithm twice": (lambda p, q: (torch.xlogy(p, p) - p * torch.log(q)).sum(-1), "second argument is log Q"),
     "entropy added": (lambda p, q: h(p) - (p * q).sum(-1), "minus"),
     "mean of rows": (lambda p, q: kl(p, q).mean(), "one number for all rows"),

@@ -62,6 +62,26 @@ def log_of_softmax(s, p, tau):
     return torch.stack(pairs).mean()
 
 
+def with_log(log):
+    """The weak form, with another logarithm of the shares."""
+
+    def loss(s, p, tau):
+        q = log(softmax(s / tau, -1))
+        return -torch.einsum("qbk,vbk->qvb", p, q)[others(len(s))].mean()
+
+    return loss
+
+
+def locals_in_loops(s, p, tau, least=0):
+    """Begins with the first local view."""
+    total, count = 0.0, 0
+    for q in (0, 1):
+        for v in range(2, len(s)):
+            total = total + cross_entropy(s[v] / tau, p[q])
+            count += 1
+    return total / max(count, least)
+
+
 def exchanged(s, p, tau):
     """The student's distribution weighs the logarithms of the targets."""
     q = softmax(s / tau, -1)
@@ -105,6 +125,19 @@ WRONG_LOSSES: Wrong = {
         lambda s, p, tau: -torch.einsum("qbk,vbk->qvb", p, log_softmax(s / tau, 1))[others(len(s))].mean(),
         "runs over the pictures",
     ),
+    "with 1e-8": (with_log(lambda q: (q + 1e-8).log()), "added to the shares"),
+    "with 1e-30": (with_log(lambda q: (q + 1e-30).log()), "finite, but capped"),
+    "clamped": (with_log(lambda q: q.clamp(min=1e-7).log()), "cut off from below"),
+    "softmax of the targets": (
+        lambda s, p, tau: with_einsum(s, p.softmax(-1), tau),
+        "A softmax is taken of the targets",
+    ),
+    "locals in loops": (locals_in_loops, "Only the local views are compared"),
+    "locals, nothing without": (lambda s, p, tau: locals_in_loops(s, p, tau, 1), "Only the local views are compared"),
+    "locals among all": (
+        lambda s, p, tau: cross(s, p, tau)[:, 2:].mean(-1).sum() / (2 * len(s) - 2),
+        "divided by the number of all pairs",
+    ),
     "log of softmax": (log_of_softmax, "log(0)"),
     "detached": (lambda s, p, tau: with_einsum(s.detach(), p, tau), "no gradient"),
     "a number": (lambda s, p, tau: with_einsum(s, p, tau).item(), "no gradient"),
@@ -122,3 +155,18 @@ def test_names(what):
 def test_takes(right):
     assert_right(check.dino_loss, right)
     assert_right(check.dino_loss, lambda s, p, tau: right(s.double(), p.double(), tau))
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16])
+def test_large_logits_may_be_rounded(kind):
+    assert_right(check.dino_loss, lambda s, p, tau: with_einsum(s, p, tau).to(kind))
+
+
+def test_a_cap_on_the_gradient_alone_is_seen():
+    """The value is right, but the slope is that of a share with something added."""
+
+    def loss(s, p, tau):
+        weak = with_log(lambda q: (q + 1e-30).log())(s, p, tau)
+        return weak + (with_einsum(s, p, tau) - weak).detach()
+
+    assert_named(check.dino_loss, loss, "no gradient is left")

@@ -67,6 +67,13 @@ def raw(maps, mass):
     return torch.zeros_like(kept).scatter_(-1, i, kept).reshape(maps.shape)
 
 
+def raw_from_weakest(maps, mass):
+    """The loops of the text, without its division."""
+    values, places = maps.flatten(-2).sort(dim=-1)
+    keep = values.cumsum(-1) > 1 - mass
+    return torch.zeros_like(keep).scatter(-1, places, keep).view_as(maps)
+
+
 def every_row(maps, mass):
     """Sorts along the width only."""
     s, i = maps.sort(-1, descending=True)
@@ -106,6 +113,17 @@ WRONG_MASKS: Wrong = {
     "all maps": (all_at_once, "ranked together"),
     "each row": (every_row, "Each row of patches"),
     "values": (lambda m, mass: torch.where(in_numpy(m, mass), m, 0), "attention that is kept"),
+    "quantile": (
+        lambda m, mass: m >= torch.quantile(m.flatten(-2), 1 - mass, dim=-1, keepdim=True)[..., None],
+        "not of the sum",
+    ),
+    "the fewest of a share of the patches": (
+        lambda m, mass: walk(m, mass, lambda before, after, n, of: n < mass * of),
+        "not of the sum",
+    ),
+    "not divided, from the weakest": (raw_from_weakest, "not divided by their sum"),
+    "numbers": (lambda m, mass: in_numpy(m, mass).float(), "numbers 0 and 1. It should be bool: True or False."),
+    "whole numbers": (lambda m, mass: in_loops(m, mass).long(), "It should be bool: True or False."),
     "flat": (lambda m, mass: in_numpy(m, mass).flatten(-2), "The shape is (6,), and should be (2, 3)"),
 }
 
@@ -115,7 +133,14 @@ def test_mass_mask_names(what):
     assert_named(check.mass_mask, *WRONG_MASKS[what])
 
 
-@pytest.mark.parametrize("right", [in_loops, in_numpy, by_threshold, lambda m, mass: in_numpy(m, mass).float()])
+def test_mass_mask_shows_masks_as_they_are():
+    shown = dict(check.mass_mask(lambda m, mass: ~in_loops(m, mass)).example)
+    assert "True" in shown["expected"]
+    assert "False" in shown["yours"]
+    assert "." not in shown["expected"] + shown["yours"]
+
+
+@pytest.mark.parametrize("right", [in_loops, in_numpy, by_threshold, lambda m, mass: in_numpy(m, mass).numpy()])
 def test_mass_mask_takes(right):
     assert_right(check.mass_mask, right)
 
@@ -161,6 +186,10 @@ WRONG_IOUS: Wrong = {
         "pixels on which the masks differ",
     ),
     "NaN": (lambda m, t: counts(m, t)[0] / sum(counts(m, t)), "0/0"),
+    "1 for nothing": (
+        lambda m, t: torch.nan_to_num(counts(m, t)[0] / sum(counts(m, t)), nan=1.0),
+        "Where both are empty it gives 1",
+    ),
     "one mean": (lambda m, t: iou(m, t).mean(), "one mean for all"),
     "all pixels": (lambda m, t: (m & t).sum() / (m | t).sum(), "counted together"),
     "width": (lambda m, t: (m * t).sum(-1) / (m + t).sum(-1).clamp(min=1), "along the width"),

@@ -30,7 +30,10 @@ WRONG_PAIRS: Wrong = {
         "left out",
     ),
     "twice": (lambda n: 2 * [(q, v) for q in (0, 1) for v in range(n + 2) if q != v], "The shape is (8, 2)"),
-    "a number": (lambda n: 2 * (n + 2) - 2, "The shape is (), and should be (4, 2)"),
+    "a count": (lambda n: 2 * (n + 2) - 2, "This is a number. Write the list of the pairs."),
+    "a count as a tensor": (lambda n: torch.tensor(2 * n + 2), "This is a number."),
+    "one by one": (lambda n: ((q, v) for q in (0, 1) for v in range(n + 2) if q - v), "Make a list of them"),
+    "zip": (lambda n: zip((0, 1), (1, 0), strict=True), "Make a list of them"),
     "numbers": (lambda n: list(range(n + 2)), "The shape is (3,), and should be (4, 2)"),
     "names": (lambda n: [("global 1", "global 2")] * (2 * n + 2), "gives back list"),
     "nothing": (lambda n: print(end=""), "gives back None"),
@@ -59,7 +62,7 @@ def from_a_mask(n):
         from_a_mask,
         lambda n: from_a_mask(n).numpy(),
         lambda n: tuple(reversed(from_a_mask(n).tolist())),
-        lambda n: ((q, v) for q in (0, 1) for v in range(n + 2) if q - v),
+        lambda n: [(q, v) for q in (0, 1) for v in range(n + 2) if q - v],
     ],
 )
 def test_view_pairs_takes(right):
@@ -155,6 +158,17 @@ def one_factor(image, boxes, factors, chance, probs):
     return mended()(image * factors[0], boxes, torch.ones(len(boxes)), chance, probs)
 
 
+def dark_when_solarized(image, boxes, factors, chance, probs):
+    """Takes the piece once more from the picture, to solarize it."""
+    views = []
+    for v, box in enumerate(boxes):
+        view = (piece(image, box) * factors[v]).clamp(0, 1)
+        if chance[v] < probs[v]:
+            view = solarized(piece(image, box))
+        views.append(view)
+    return views
+
+
 def in_place(image, boxes, factors, chance, probs):
     """Changes the caller's picture."""
     image *= factors[0]
@@ -174,6 +188,8 @@ WRONG_VIEWS: Wrong = {
     "one factor": (one_factor, "the first one's brightness"),
     "no brightness": (mended(light=lambda x, f: x), "brightness isn't changed"),
     "above 1": (mended(light=lambda x, f: x * f), "above 1"),
+    "at most": (mended(lambda v, c, p: c[v] <= p[v]), "its chance has to be below"),
+    "solarized from the picture": (dark_when_solarized, "A solarized view has lost its brightness factor."),
     "order": (mended(order=-1), "before its brightness"),
     "in place": (in_place, "changes its own input"),
     "not a list": (lambda *arguments: mended()(*arguments)[0], "The shape is (1, 2, 3), and should be"),

@@ -175,6 +175,26 @@ WRONG_COMPOSITES: Wrong = {
         ),
         "reckoned in bytes",
     ),
+    "all in bytes": (
+        lambda images, colors: (
+            (images[:, :3] * images[:, 3:] + (255 - images[:, 3:]) * colors[:, :, None, None]) / 255
+            if images.shape[1] == 4
+            else images / 255
+        ),
+        "Make them floats first",
+    ),
+    "picture in bytes": (
+        lambda images, colors: (
+            torch.lerp(colors[:, :, None, None], images[:, :3].float(), images[:, 3:] / 255)
+            if images.shape[1] == 4
+            else images.float()
+        ),
+        "picture's values are still from 0 to 255",
+    ),
+    "RGB as it is": (
+        lambda images, colors: mixed()(images, colors) if images.shape[1] == 4 else images,
+        "Pictures without alpha come back from 0 to 255",
+    ),
     "alpha kept": (lambda images, colors: images / 255, "The shape is (1, 4, 3, 2), and should be (1, 3, 3, 2)"),
     "needs alpha": (
         lambda images, colors: torch.lerp(colors[..., None, None], images[:, :3] / 255, images[:, 3, None] / 255),

@@ -88,6 +88,7 @@ def never_the_last(features, first, second, third):
 
 WRONG_ROWS: Wrong = {
     "never the last": (never_the_last, "goes through a GELU, too"),
+    "one too early": (lambda *all: in_a_loop(*all, after=[0, 2]), "the second layer counts as the last"),
     "no GELU": (lambda x, a, b, c: scaled(x @ (c @ b @ a).T), "no GELU at all"),
     "first only": (lambda *all: in_a_loop(*all, after=[0]), "Only the first layer"),
     "second only": (lambda *all: in_a_loop(*all, after=[1]), "first layer is not followed"),

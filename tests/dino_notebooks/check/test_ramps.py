@@ -35,8 +35,19 @@ WRONG_COSINES: Wrong = {
     "to 0": (lambda i, n, a, b: a * half(i / n), "end is left out"),
     "end whole": (lambda i, n, a, b: a * half(i / n) + b, "difference"),
     "degrees": (lambda i, n, a, b: b + 0.5 * (a - b) * (1 + math.cos(min(i / n, 1) * 180)), "degrees"),
+    "end to start, and back": (
+        lambda i, n, a, b: a + (b - a) * (1 + math.cos(math.pi * i / n)) / 2,
+        "*still to go*, so it belongs to start − end",
+    ),
+    "end forgotten": (lambda i, n, a, b: half(i / n) * a - half(i / n) * b, "at the last step it gives 0"),
+    "end forgotten, and back": (
+        lambda i, n, a, b: (a - b) * (1 + math.cos(math.pi * i / n)) / 2,
+        "at the last step it gives 0",
+    ),
+    "abs": (lambda i, n, a, b: b + abs(b - a) * half(i / n), "It always falls"),
+    "one step late": (lambda i, n, a, b: b + (a - b) * half(i / (n + 1)), "one step too late"),
     "nothing": (lambda i, n, a, b: None, "gives back None"),
-    "whole numbers": (lambda i, n, a, b: b + (a - b) * half(i // n), "values are not"),
+    "whole numbers": (lambda i, n, a, b: b + (a - b) * half(i // n), "Compare the first one that differs"),
 }
 
 
@@ -69,7 +80,12 @@ def climbs_on(i, w, a, b):
 
 WRONG_WARMUPS: Wrong = {
     "one step late": (lambda i, w, a, b: b if w <= 1 else stretches(w, i, a, b), "first of which is step 0"),
-    "one step late, and w = 1": (lambda i, w, a, b: stretches(w, i, a, b), "a line needs two"),
+    "one step late, and w = 1": (lambda i, w, a, b: stretches(w, i, a, b), "which number has the last one"),
+    "one step late, in two lines": (
+        lambda i, w, a, b: b if i >= w else a + (b - a) * i / w,
+        "which number has the last one",
+    ),
+    "a parabola": (lambda i, w, a, b: b if i >= w - 1 else a + (b - a) * (i / (w - 1)) ** 2, "first one that differs"),
     "one step ahead": (lambda i, w, a, b: stretches(w, i + 1, a, b), "one step ahead"),
     "climbs on": (climbs_on, "goes on rising"),
     "end to start": (lambda i, w, a, b: stretches(w - 1, i, b, a), "from the end to the start"),
@@ -105,7 +121,7 @@ def test_linear_warmup_takes(right):
 
 def rate(i, n, w, a, b, line=None, fall=None):
     """The right rate, of which line or fall may be something else."""
-    up = a * i / max(1, w - 1) if line is None else line
+    up = stretches(w - 1, i, 0, a) if line is None else line
     down = b + (a - b) * half((i - w) / (n - w)) if fall is None else fall
     return up if i < w else down
 
@@ -160,6 +176,22 @@ WRONG_RATES: Wrong = {
         "straight line",
     ),
     "turns round": (turns_round, "turns round"),
+    "cosine ahead": (
+        lambda i, n, w, a, b: rate(i, n, w, a, b, fall=b + (a - b) * half((i - w + 1) / (n - w))),
+        "at step `warmup` it has to be at the peak",
+    ),
+    "a line of one step": (
+        lambda i, n, w, a, b: rate(i, n, w, a, b, line=a * i / (w - 1) if i < w else None),
+        "`peak` at once",
+    ),
+    "a line of one step, at 0": (
+        lambda i, n, w, a, b: rate(i, n, w, a, b, line=a * i / max(1, w - 1)),
+        "`peak` at once",
+    ),
+    "half as fast": (
+        lambda i, n, w, a, b: rate(i, n, w, a, b, fall=b + (a - b) * half((i - w) / (n - w)) ** 2),
+        "first one that differs",
+    ),
 }
 
 
@@ -171,7 +203,7 @@ def test_warmup_cosine_names(what):
 def by_list(i, n, w, a, b):
     """The authors' way: all values in an array, of which one is taken."""
     fall = b + 0.5 * (a - b) * (1 + np.cos(np.pi * np.arange(n - w) / (n - w)))
-    return np.concatenate([np.linspace(0, a, w), fall, [b] * 9])[i]
+    return np.concatenate([np.linspace(0 if w > 1 else a, a, w), fall, [b] * 9])[i]
 
 
 @pytest.mark.parametrize("right", [rate, by_list, lambda *given: torch.tensor(rate(*given), dtype=torch.float64)])

@@ -83,12 +83,37 @@ def per_class_mean(train_x, train_y, test_x, test_y, k, temperature):
     return (torch.stack(votes, 1).argmax(1) == test_y).float().mean()
 
 
+def one_vote_a_label(train_x, train_y, test_x, test_y, k, temperature):
+    """+= by index, where the same place comes up twice."""
+    c, near = (test_x @ train_x.t()).topk(min(k, len(train_x)))
+    votes, rows = torch.zeros(len(test_x), int(train_y.max()) + 1), torch.arange(len(test_x)).unsqueeze(1)
+    votes[rows, train_y[near]] += ((c - 1) / temperature).exp()
+    return (votes.argmax(1) == test_y).float().mean()
+
+
+def places(count):
+    """A right vote, but for the number of its places."""
+
+    def does(train_x, train_y, test_x, test_y, k, temperature):
+        c, near = (test_x @ train_x.t()).topk(min(k, len(train_x)))
+        votes = torch.zeros(len(test_x), count(train_y, test_y))
+        votes = votes.scatter_add(1, train_y[near], ((c - 1) / temperature).exp())
+        return (votes.argmax(1) == test_y).float().mean()
+
+    return does
+
+
 WRONG_VOTES: Wrong = {
     "most common": (by_counter, "same vote"),
     "mode": (by_mode, "same vote"),
     "ones": (one_by_one(lambda c, tau: 1.0), "same vote"),
     "cosine": (one_by_one(lambda c, tau: c), "cosines themselves"),
-    "no temperature": (one_by_one(lambda c, tau: float(np.exp(c - 1))), "temperature is missing"),
+    "no temperature": (one_by_one(lambda c, tau: float(np.exp(c - 1))), "temperature changes nothing"),
+    "brackets": (one_by_one(lambda c, tau: float(np.exp(c - 1 / tau))), "look at the brackets"),
+    "fixed temperature": (one_by_one(lambda c, tau: w(c, 0.07)), "always the same"),
+    "one vote a label": (one_vote_a_label, "only one vote counts: use scatter_add_"),
+    "as many places as labels": (places(lambda a, b: len(a.unique())), "labels have gaps"),
+    "ten places": (places(lambda a, b: 10), "labels have gaps"),
     "times temperature": (one_by_one(lambda c, tau: float(np.exp(c * tau))), "multiplied by the temperature"),
     "distance": (
         one_by_one(lambda c, tau: float(np.exp(-(max(0, 2 - 2 * c) ** 0.5) / tau))),
@@ -114,6 +139,13 @@ WRONG_VOTES: Wrong = {
     "overflow": (overflowing, "overflow"),
     "few rows": (strict_k, "fewer training rows than k"),
 }
+
+
+def test_places_by_the_test_rows_are_refused():
+    """With some seeds it stops in the first question already."""
+    answer = places(lambda a, b: int(b.max()) + 1)
+    assert "largest is in no test row" in check.knn_accuracy(answer).message
+    assert not any(check.knn_accuracy(answer, seed=seed).ok for seed in range(1, 5))
 
 
 @pytest.mark.parametrize("what", WRONG_VOTES)

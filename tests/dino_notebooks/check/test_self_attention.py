@@ -61,6 +61,12 @@ def only_past(q, k, v):
     return mixed((products(q, k) * q.shape[-1] ** -0.5).masked_fill(later, -math.inf).softmax(-1), v)
 
 
+def sums_in_a_row(q, k, v):
+    """A softmax by hand, without keepdim."""
+    e = torch.exp(products(q, k) / math.sqrt(q.shape[-1]))
+    return mixed(e / e.sum(dim=3), v)
+
+
 WRONG: Wrong = {
     "no scale": (torchs(lambda q: 1.0), "not divided by √d"),
     "scale by d": (torchs(lambda q: 1 / q.shape[-1]), "divided by d."),
@@ -80,6 +86,7 @@ WRONG: Wrong = {
         "over the heads",
     ),
     "no softmax": (lambda q, k, v: mixed(products(q, k) / math.sqrt(q.shape[-1]), v), "softmax is missing"),
+    "sums in a row": (sums_in_a_row, "The sums are not kept as a column"),
     "not transposed": (
         lambda q, k, v: torch.matmul(torch.matmul(q, k).div(q.shape[-1] ** 0.5).softmax(-1), v),
         "not transposed",

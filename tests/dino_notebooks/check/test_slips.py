@@ -47,6 +47,11 @@ def center_detached(t, s, c, tau_t, tau_s):
     return -(softmax((t - c.detach()) / tau_t, -1) * log_softmax(s / tau_s, -1)).sum(-1).mean()
 
 
+def with_log(log):
+    """Right but for how the logarithm of the shares is taken."""
+    return lambda t, s, c, tau_t, tau_s: -(target(t, c, tau_t) * log(softmax(s / tau_s, -1))).sum(-1).mean()
+
+
 WRONG_ENTROPIES: Wrong = {
     "as printed": (as_printed, "as you found it"),
     "sum left": (dims(-1, -1, 1), "Not over the prototypes yet: the sum."),
@@ -58,6 +63,13 @@ WRONG_ENTROPIES: Wrong = {
     "centre's gradient": (early_detach, "into the centre"),
     "teacher's gradient": (center_detached, "into the teacher's logits"),
     "log of softmax": (dims(-1, -1, -1), "large logits"),
+    "with 1e-8": (with_log(lambda q: torch.log(q + 1e-8)), "it is finite, but capped"),
+    "clamped": (with_log(lambda q: q.clamp(min=1e-8).log()), "no gradient is left"),
+    "with 1e-3": (with_log(lambda q: torch.log(q + 1e-3)), "added to the shares"),
+    "crossed again": (
+        lambda t, s, c, tau_t, tau_s: -(target(t, c, tau_t).flip(0) * log_softmax(s / tau_s, -1)).sum(-1).mean(),
+        "The views are crossed twice: the caller has done it.",
+    ),
     "log of log": (
         lambda t, s, c, tau_t, tau_s: -(target(t, c, tau_t) * torch.log(torch.log_softmax(s / tau_s, 2))).sum(2).mean(),
         "what is one already",
@@ -146,6 +158,14 @@ WRONG_PAIRS: Wrong = {
     "only zeroed": (lambda s, p, tau: zeroed(s, p, tau).sum(dim=1).mean(), "still adds up the views"),
     "masked, sum of pictures": (lambda s, p, tau: products(s, p, tau)[different(s)].sum(dim=1).mean(), "after a mask"),
     "masked, sum of pairs": (lambda s, p, tau: products(s, p, tau)[different(s)].sum(0).mean(), "pairs are added up"),
+    "mask, but no sum": (
+        lambda s, p, tau: products(s, p, tau)[different(s)].mean(),
+        "averages over the prototypes, too",
+    ),
+    "with 1e-8": (
+        lambda s, p, tau: -(p[:, None] * (softmax(s / tau, -1) + 1e-8).log()).sum(-1)[different(s)].mean(),
+        "added to the shares",
+    ),
     "zeros counted": (lambda s, p, tau: zeroed(s, p, tau).sum(dim=-1).mean(), "still counted"),
     "two sums": (lambda s, p, tau: products(s, p, tau).sum(-1).sum(1).mean(), "student's views still are"),
     "teacher's views": (lambda s, p, tau: products(s, p, tau).sum(dim=0).mean(), "teacher's views"),

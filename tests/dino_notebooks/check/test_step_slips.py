@@ -25,7 +25,29 @@ WRONG_AVERAGES: Wrong = {
     ),
     "whole": (lambda t, s, c, x, a, b: (torch.lerp(t, s, 1 - a), b * c + x), "whole mean"),
     "nothing": (lambda t, s, c, x, a, b: None, "gives back None"),
-    "one of them": (lambda t, s, c, x, a, b: b * c + (1 - b) * x, "stops with ValueError"),
+    "one of them": (lambda t, s, c, x, a, b: b * c + (1 - b) * x, "the new teacher (D,), the new centre (K,), in this"),
+    "wrong order": (
+        lambda t, s, c, x, a, b: (b * c + (1 - b) * x, a * t + (1 - a) * s),
+        "the new teacher (D,), the new centre (K,), in this order",
+    ),
+    "three of them": (lambda t, s, c, x, a, b: (t, s, c), "It should give back two"),
+    "the right line, too": (
+        lambda t, s, c, x, a, b: (a * t + (1 - b) * s, b * c + (1 - b) * x),
+        "The teacher's line was right; its shares do not sum to 1",
+    ),
+    "only the right line": (
+        lambda t, s, c, x, a, b: (a * t + (1 - b) * s, a * c + (1 - b) * x),
+        "The teacher's line was right; its shares do not sum to 1",
+    ),
+    "teacher turned round": (
+        lambda t, s, c, x, a, b: (s - a * s + a * t - (2 * a - 1) * (t - s), x + b * (c - x)),
+        "The teacher's line was right; now it keeps",
+    ),
+    "1 - alpha for alpha": (
+        lambda t, s, c, x, a, b: (s + a * (t - s), c - a * c + x - b * x),
+        "1 - α is a small number",
+    ),
+    "nothing of the mean": (lambda t, s, c, x, a, b: (s + a * (t - s), c), "Compare the first row, after one update"),
 }
 
 

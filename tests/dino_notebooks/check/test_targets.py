@@ -44,7 +44,10 @@ def overwritten(t, c, tau):
 
 WRONG_TARGETS: Wrong = {
     "centre added": (lambda t, c, tau: softmax((t + c) / tau).detach(), "centre is added"),
-    "no centre": (lambda t, c, tau: torch.softmax(t / tau, 2).detach(), "centre is missing"),
+    "no centre": (lambda t, c, tau: torch.softmax(t / tau, 2).detach(), "The centre has no effect: it is missing"),
+    "mean of the centre": (lambda t, c, tau: softmax((t - c.mean()) / tau).detach(), "Softmax is blind to that"),
+    "centre from the shares": (lambda t, c, tau: softmax(t / tau).detach() - c, "taken from the shares"),
+    "detached too early": (lambda t, c, tau: torch.softmax((t.detach() - c) / tau, -1), "flows into the centre"),
     "no temperature": (lambda t, c, tau: softmax(t - c).detach(), "temperature is missing"),
     "times temperature": (lambda t, c, tau: softmax(tau * t - tau * c).detach(), "multiplied by the temperature"),
     "centre after temperature": (lambda t, c, tau: softmax(t / tau - c).detach(), "take it away first"),

@@ -181,6 +181,11 @@ WRONG_TOKENS: Wrong = {
     ),
     "added to all": (lambda x, cls, pos: x + (cls + pos[:, 1:]), "added to the patches"),
     "no [CLS]": (lambda x, cls, pos: token_by_token(x, cls, pos)[:, 1:], "[CLS] is missing"),
+    "one too late": (lambda x, cls, pos: token_by_token(x, cls, pos[:, [-1, *range(x.shape[1])]]), "another token's"),
+    "one too early": (
+        lambda x, cls, pos: token_by_token(x, cls, pos[:, [*range(1, x.shape[1] + 1), 0]]),
+        "another token's",
+    ),
     "multiplied": (lambda x, cls, pos: pos * torch.hstack([cls.expand(len(x), 1, -1), x]), "multiplied"),
     "beside": (
         lambda x, cls, pos: torch.dstack([torch.hstack([cls.expand(len(x), 1, -1), x]), pos.repeat(len(x), 1, 1)]),

@@ -10,7 +10,7 @@ import torch
 from wrong_answers import Wrong, assert_named, assert_right
 
 from dino_notebooks import check
-from dino_notebooks.check.views import tones
+from dino_notebooks.check.views import solarizing
 
 
 def shaped(numbers, x):
@@ -55,6 +55,11 @@ WRONG_SOLARIZED: Wrong = {
     "not on it": (solarized(bright=lambda x, t: x.gt(t)), "just the threshold"),
     "all pictures": (lambda x, a, t: value_by_value(x, torch.ones_like(a), t), "All pictures are solarized"),
     "wrong pictures": (lambda x, a, t: value_by_value(x, 1 - a, t), "wrong pictures"),
+    "others' brightness": (
+        lambda x, a, t: torch.where(x >= t, (1 - x) * shaped(a, x), x),
+        "Bright values of pictures with amount 0 become 0; they should stay.",
+    ),
+    "half": (lambda x, a, t: solarized()(x, a, 0.5), "`threshold` is ignored."),
     "black": (faded, "come back black"),
     "cut off": (solarized(turn=lambda x, t: x.clamp(max=t)), "cut off at the threshold"),
     "mirrored": (solarized(turn=lambda x, t: t - (x - t)), "mirrored at the threshold"),
@@ -135,6 +140,18 @@ WRONG_CONTRASTS: Wrong = {
     "saturation": (towards(weighed), "that is saturation"),
     "turned round": (clipped(torch.lerp), "turned round"),
     "not cut": (towards(lambda p: weighed(p).mean(), cut=False), "below 0 or above 1"),
+    "only from above": (
+        lambda x, f: towards(lambda p: weighed(p).mean(), cut=False)(x, f).clamp(max=1),
+        "Values below 0 are left.",
+    ),
+    "only from below": (
+        lambda x, f: towards(lambda p: weighed(p).mean(), cut=False)(x, f).clamp(min=0),
+        "Values above 1 are left.",
+    ),
+    "a third": (
+        towards(lambda p: (p * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).mean()),
+        "a third of what it should be",
+    ),
     "added whole": (clipped(lambda x, m, f: m + x * f), "added whole"),
     "not given back": (clipped(lambda x, m, f: f * x - f * m), "not given back"),
     "colourless": (colourless, "no colours"),
@@ -178,6 +195,6 @@ def test_contrast_takes(right):
 
 
 def test_cases_of_solarize_hold_the_threshold():
-    for x, amount, threshold in tones.solarize_cases(torch.Generator().manual_seed(0)):
+    for x, amount, threshold in solarizing.solarize_cases(torch.Generator().manual_seed(0)):
         assert (x == threshold).any()
         assert amount.shape == x.shape[:-3]

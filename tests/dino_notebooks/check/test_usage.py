@@ -67,6 +67,8 @@ WRONG_INFORMATION: Wrong = {
         "it is a share",
     ),
     "NaN": (with_log, "0 · log 0"),
+    "exp left": (lambda p: h(middle(p)).exp() - h(rows_of(p)).mean(), "nats from a *number of prototypes*"),
+    "over the pictures": (lambda p: h(middle(p)) - h(p).sum() / p.shape[1], "two views of each"),
     "twice": (lambda p: 2 * (h(middle(p)) - h(p).mean()), "2 times"),
     "first picture": (lambda p: h(p[:, 0]), "The shape is (2,), and should be ()"),
 }
@@ -118,6 +120,9 @@ WRONG_PROTOTYPES: Wrong = {
     "participation": (lambda p: 1 / (middle(p) ** 2).sum(), "another measure"),
     "share": (lambda p: h(middle(p)).exp() / p.size(2), "share of K"),
     "sign": (lambda p: torch.exp(torch.xlogy(middle(p), middle(p)).sum()), "never above 1"),
+    "summed": (lambda p: h(p.sum((0, 1))).exp(), "The mean target does not sum to 1"),
+    "views averaged": (lambda p: h(p.mean(0).sum(0)).exp(), "The mean target does not sum to 1"),
+    "a table": (lambda p: h(p.mean(0)).sum().exp(), "The mean target does not sum to 1"),
     "NaN": (lambda p: torch.exp(-(middle(p) * middle(p).log()).sum()), "0 · log 0"),
     "nothing": (lambda p: None, "gives back None"),
 }
