@@ -149,8 +149,8 @@ if check.solarize(my_solarize).ok:
 # How bright is a pixel? Green looks brighter than red, and red brighter than blue, so its grey is a weighted sum of the channels. `GREY_WEIGHTS` holds the three weights. In slow motion:
 #
 #     for each picture:
-#         grey = GREY_WEIGHTS[0] * red + GREY_WEIGHTS[1] * green + GREY_WEIGHTS[2] * blue    # for each pixel
-#         mean = the mean of grey over all pixels of the picture                             # one number
+#         grey = GREY_WEIGHTS[0] * red + GREY_WEIGHTS[1] * green + GREY_WEIGHTS[2] * blue
+#         mean = the mean of grey over all pixels of the picture, one number
 #         for each value, in each channel:
 #             result = factor * value + (1 - factor) * mean
 #             cut off what is below 0 or above 1
