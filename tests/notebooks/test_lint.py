@@ -96,7 +96,20 @@ def in_rhythm(notebook: Notebook) -> Iterator[str]:
         yield f"{words / sum(code):.1f} words of prose a line of code"
 
 
-RULES = [bare, retypes_nothing, shows_alone, links_lead_somewhere, in_rhythm]
+def teaches(notebook: Notebook) -> Iterator[str]:
+    """Says what it takes, asks before it shows, and ends with what one knows, an exercise and where to go on."""
+    code = "\n".join(source for source, _ in cells(notebook, "code"))
+    prose = [source for source, _ in cells(notebook, "markdown")]
+    asked, answered = len(re.findall(r"\bpredict\(", code)), len(re.findall(r"\breveal\(", code))
+    if asked < 3 or asked != answered:
+        yield f"{asked} predictions and {answered} answers"
+    if "minute" not in prose[0]:
+        yield "no minutes"
+    end = "\n".join(prose[-4:])  # an exercise may have cells of its own
+    yield from (f"no {what} at the end" for what in ("What you now know", "Your turn", ".ipynb)") if what not in end)
+
+
+RULES = [bare, retypes_nothing, shows_alone, links_lead_somewhere, in_rhythm, teaches]
 
 
 # --- the rules, on the notebooks ----------------------------------------------------------------------------
@@ -155,6 +168,11 @@ def made(*sources: str, **changes: Any) -> Notebook:
     return {"cells": made, "metadata": {"kernelspec": {}, "language_info": {}}}
 
 
+TEACHES = (
+    "# Title. A minute.",
+    *3 * ("predict()", "reveal()"),
+    "# What you now know. Your turn. [next](01_augmentation.ipynb)",
+)
 PROSE = "# One two three four five six seven"
 
 
@@ -181,6 +199,12 @@ PROSE = "# One two three four five six seven"
         (in_rhythm, made("# Title", "x"), "2.0 words of prose"),
         (in_rhythm, made(PROSE * 3, "x"), "words of prose a line"),
         (in_rhythm, made(PROSE * 13, "x\n" * 13), "13 lines"),
+        (teaches, made(*TEACHES), None),
+        (teaches, made(*TEACHES[:5], *TEACHES[7:]), "2 predictions and 2 answers"),
+        (teaches, made(*TEACHES[:6], *TEACHES[7:]), "3 predictions and 2 answers"),
+        (teaches, made("# Title", *TEACHES[1:]), "no minutes"),
+        (teaches, made(*TEACHES[:7], "# What you now know. [next](01_augmentation.ipynb)"), "no Your turn"),
+        (teaches, made(*TEACHES[:7], "# What you now know. Your turn."), "no .ipynb)"),
     ],
 )
 def test_rule_catches(rule: Rule, notebook: Notebook, complaint: str | None) -> None:
