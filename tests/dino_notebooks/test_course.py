@@ -5,6 +5,7 @@ Run: pytest tests/dino_notebooks/test_course.py
 
 import csv
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -284,6 +285,21 @@ def test_every_other_assignment_is_solved_by_its_solutions(name: str, course: Pa
     nbgrader(course, "autograde", "--assignment", name)
     tests = worth(course, name)
     assert {test: points(course, name)["full"][test] for test in tests} == tests
+
+
+def test_the_search_for_cheats_lists_no_clean_notebook_and_finds_a_cheat() -> None:
+    """The pattern in docs/teaching.md, on every assignment as it is handed out and as it is solved."""
+    guide = (ROOT / "docs" / "teaching.md").read_text()
+    pattern = re.search(r"grep -lP '(.+)' submitted", guide)
+    assert pattern
+    for name in NAMES:
+        script = (ROOT / "notebooks" / "src" / "exercises" / f"{name}.py").read_text()
+        for cell in cells(script, lecturer_cell) + cells(script, student_cell):
+            if cell.cell_type == "code":
+                own = cell.source.split("### BEGIN HIDDEN TESTS")[0]
+                assert not [line for line in own.splitlines() if re.search(pattern[1], line)]
+    for cheat in ("check.Check.__call__ = lambda *a, **k: None", "import sys; sys.modules['dino_notebooks.check'] = x"):
+        assert re.search(pattern[1], cheat)
 
 
 @pytest.mark.parametrize("name", NAMES)
