@@ -81,7 +81,8 @@ class CollapseLab(LabView):
 
     def draw(self) -> None:
         """Look at the session and show it: called by the driver, between two steps."""
-        self.show(self.session.snapshot(), self.driver)
+        if self.driver.session is self.session:  # else a run is taking the place of another, and is drawn after that
+            self.show(self.session.snapshot(), self.driver)
 
     def _begin(self, session: Session, until: int | None) -> None:
         """Put a session into the panel, under a driver of its own; with `until` it plays up to there."""

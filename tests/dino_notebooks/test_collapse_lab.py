@@ -8,7 +8,7 @@ import csv
 import io
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import ipywidgets as widgets
@@ -17,7 +17,7 @@ from PIL import Image
 from test_drivers import trainers, wait
 
 from dino_notebooks import CollapseLab, Session
-from dino_notebooks.collapse_lab import all_but
+from dino_notebooks.collapse_lab import all_but, panel
 from dino_notebooks.collapse_lab.export import metrics_csv
 from dino_notebooks.collapse_lab.knobs import STEERED
 from dino_notebooks.session import drivers, registry
@@ -238,6 +238,30 @@ def test_a_replay_that_is_over_before_the_first_picture_shows_its_knobs(
     monkeypatch.setattr(drivers, "SLICE_SECONDS", 60.0)
     lab = CollapseLab(line="dino-run/1 tiny seed=0 steps=4; 2 ema=off", driver="thread")
     gate.set()
+    wait(lambda: lab.session.step == 4 and not lab.driver.playing)
+    settled(lab)
+    assert part(lab, "ema").value is False
+
+
+def test_a_picture_begun_while_one_run_takes_the_place_of_another_hides_no_knob(
+    lab: CollapseLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new driver's thread is alive a moment before the panel knows it."""
+    play(lab, 2)
+    real = panel.make_driver
+
+    def slow(kind: str, name: str, session: Session, draw: Callable[[], None]) -> drivers.Driver:
+        driver = real(kind, name, session, draw)
+        draw()  # as its thread may do here
+        return driver
+
+    with monkeypatch.context() as patch:
+        patch.setattr(panel, "make_driver", slow)
+        patch.setattr(drivers, "SLICE_SECONDS", 60.0)  # all steps before the next picture
+        patch.setattr(drivers.ThreadDriver, "order", lambda driver, what: driver._orders.put(what))
+        lab.text.area.value = "dino-run/1 tiny seed=0 steps=4; 2 ema=off"
+        lab.text.replay.click()
+    lab.driver.order(lambda: None)
     wait(lambda: lab.session.step == 4 and not lab.driver.playing)
     settled(lab)
     assert part(lab, "ema").value is False
