@@ -27,8 +27,9 @@ PRESETS = {name: getattr(DinoConfig, name) for name in ("lab", "small", "emoji",
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when it worked, 1 when the run died, 2 for a bad argument, 130 after Ctrl-C."""
     options = parser().parse_args(arguments)
+    before = torch.get_num_threads()
     if "OMP_NUM_THREADS" not in os.environ:  # two busy threads on two busy cores wait for each other: leave one free
-        torch.set_num_threads(max(1, torch.get_num_threads() - 1))
+        torch.set_num_threads(max(1, before - 1))
     try:
         code: int = options.command(options)
         sys.stdout.flush()  # while a closed pipe can still be caught
@@ -46,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"dino_lite: {error} The last checkpoint is kept.", file=sys.stderr)
         return 1
     finally:
+        torch.set_num_threads(before)  # a notebook may have called this, and goes on
         stop_processes()
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dino_notebooks.machine import one_thread
 from dino_notebooks.plots.neighbours import checked_rows
 
 FEWEST = 10  # pictures that UMAP can make a map of
@@ -54,7 +55,8 @@ def umap_from(table: np.ndarray, start: np.ndarray, seed: int = 0, epochs: int =
     near, far = _cosine_neighbours(torch.from_numpy(table), min(15, len(table) - 1))
     begin = 10 * start / max(float(np.abs(start).max()), 1e-9)
     begin = begin + np.random.default_rng(seed).normal(0, 1e-3, begin.shape)  # twins must be able to part
-    with LOCK, warnings.catch_warnings():
+    # one_thread: numba shares torch's OpenMP, and would leave it all cores
+    with LOCK, one_thread(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
         warnings.filterwarnings("ignore", r"precomputed_knn\[2\].* is not an NNDescent object", UserWarning)
         from umap import UMAP  # seconds: numba compiles

@@ -570,3 +570,11 @@ def test_weights_that_are_not_finite_replace_no_checkpoint(stopped: Path) -> Non
     with pytest.raises(FloatingPointError, match="not finite after step"):
         folder.save(dino, folder.facts())
     assert folder.checkpoint.read_bytes() == before
+
+
+def test_a_call_leaves_torch_its_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As from a notebook: not one fewer after each call."""
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    torch.set_num_threads(2)
+    assert main(["evaluate", str(tmp_path / "nothing")]) == 2
+    assert torch.get_num_threads() == 2

@@ -557,6 +557,13 @@ def test_too_many_classes_or_none_have_no_legend(few: Pictures) -> None:
         assert draw_map(places, pictures).legend == []
 
 
+def test_umap_leaves_torch_its_threads() -> None:
+    """numba sets OpenMP's number of threads, which is torch's too: two busy ones on two busy cores crawl."""
+    torch.set_num_threads(1)
+    layout(torch.randn(40, 8, generator=torch.Generator().manual_seed(0)))
+    assert torch.get_num_threads() == 1
+
+
 def test_plot_umap_says_how_many_it_drew_and_names_the_classes(few: Pictures) -> None:
     rows = torch.randn(36, 6, generator=torch.Generator().manual_seed(0))
     figure = plot_umap(rows, few)
