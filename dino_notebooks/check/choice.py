@@ -17,6 +17,7 @@ def choice(
     """
 
     def judged(answer: Any, seed: int) -> Result:
+        """The answer that was chosen, and what speaks against a wrong one."""
         listed = ", ".join(repr(option) for option in options)
         if answer is None or answer is Ellipsis or (isinstance(answer, str) and not answer):
             return Result(name, False, f"Nothing is chosen yet. There are {listed}.", empty=True)

@@ -30,6 +30,7 @@ def run_check(
     """
 
     def judged(answer: Any, seed: int) -> Result:
+        """What is wrong with the line, its run, or where it ends."""
         if isinstance(panel_session := getattr(answer, "session", None), Session):
             answer = panel_session
         if isinstance(answer, Session):
@@ -51,6 +52,7 @@ def run_check(
 
     @cache  # a grader asks again with other seeds, and a run is the same whatever they are
     def played(line: str) -> Result:
+        """The run, made again."""
         try:
             session = Session.replay(line)
         except (ValueError, FloatingPointError) as error:  # the loss became infinite, say

@@ -256,10 +256,11 @@ plot_neighbours(after, coloured, queries)
 # And all pictures, also for the network of the first figure:
 
 # %%
-measured = {name: goes_by(rows) for name, rows in {"600 steps": after, "shipped": trained}.items()}
+trained_here = f"{count} steps"
+measured = {name: goes_by(rows) for name, rows in {trained_here: after, "shipped": trained}.items()}
 for name, (same, apart) in measured.items():
     print(f"{name:9} the nearest is the same thing in {same:5.1%}, its ground {apart:.2f} of the usual distance away")
-reveal(round(measured["600 steps"][1], 2), f"For the shipped network it is {measured['shipped'][1]:.2f}.")
+reveal(round(measured[trained_here][1], 2), f"For the shipped network it is {measured['shipped'][1]:.2f}.")
 
 # %% [markdown]
 # The ground was another one in every view, so it never helped to say what the teacher says. What is in front is the same in both views. A short run begins to drop the one for the other, a long one goes further, and neither is quite free of the ground.
@@ -269,14 +270,14 @@ reveal(round(measured["600 steps"][1], 2), f"For the shipped network it is {meas
 # Five rows can flatter, so count. For a picture by the first vendor, is the nearest picture by the second the same thing? Beside our network stand two floors: the random network, and the bare pixels.
 
 # %%
-RIVALS = ["random network", "600 steps", "raw pixels"]
+RIVALS = ["random network", trained_here, "raw pixels"]
 predict("Which of the three finds the same thing most often?", RIVALS)
 
 # %% [markdown]
-# The shipped network stands in the last line. It had over twenty times our steps with larger batches, a larger net, and targets balanced as in DINOv2. Three quarters of these things were in its training.
+# The shipped network stands in the last line. It had many more steps with larger batches, a larger net, and targets balanced as in DINOv2. Three quarters of these things were in its training.
 
 # %%
-tables = {"random network": before, "600 steps": after}
+tables = {"random network": before, trained_here: after}
 tables |= {"raw pixels": dino_lite.pixel_features(coloured), "shipped network": trained}
 found = {}
 for name, rows in tables.items():

@@ -132,14 +132,14 @@ predict("Of 10,000 pairs of global views, how many share no pixel at all?", ["no
 
 
 # %%
-def shared(a, b):
+def common_area(a, b):
     """The area that boxes (..., 4) have in common, in square pixels."""
     start = torch.maximum(a[..., :2], b[..., :2])
     end = torch.minimum(a[..., :2] + a[..., 2:], b[..., :2] + b[..., 2:])
     return (end - start).clamp_min(0).prod(-1)
 
 
-apart = int((shared(plan.box[0], plan.box[1]) == 0).sum())
+apart = int((common_area(plan.box[0], plan.box[1]) == 0).sum())
 answer = "none" if apart == 0 else "a few" if apart <= 500 else "more than 500"
 side = plan.box[..., 2:].min()
 reveal(answer, f"{apart} of 10,000 pairs are apart: the shortest side of any box is {side:.0f} px, half of 224 is 112.")
@@ -153,10 +153,10 @@ import dataclasses
 wide = dataclasses.replace(paper, global_scale=(0.14, 1.0))
 lone, _ = draw_views(10_000, (224, 224), wide, torch.Generator().manual_seed(0))
 kinds = {
-    "global and global": shared(plan.box[0], plan.box[1]),
-    "global and local": shared(plan.box[:, None], small.box[None]),
-    "local and local": shared(small.box[0], small.box[1]),
-    "global and global, scale from 0.14": shared(lone.box[0], lone.box[1]),
+    "global and global": common_area(plan.box[0], plan.box[1]),
+    "global and local": common_area(plan.box[:, None], small.box[None]),
+    "local and local": common_area(small.box[0], small.box[1]),
+    "global and global, scale from 0.14": common_area(lone.box[0], lone.box[1]),
 }
 for kind, area in kinds.items():
     print(f"{kind:35} {(area == 0).float().mean():6.2%} share nothing")
@@ -167,7 +167,7 @@ for kind, area in kinds.items():
 # %%
 for seed in range(1000):
     large, little = draw_views(1, (224, 224), multi, torch.Generator().manual_seed(seed))
-    outside = (shared(large.box[:, None], little.box[None]) == 0)[..., 0].nonzero()  # (global, local) from 0
+    outside = (common_area(large.box[:, None], little.box[None]) == 0)[..., 0].nonzero()  # (global, local) from 0
     if len(outside):
         break
 print("Nothing in common: global {}, local {}".format(*(1 + outside[0]).tolist()))

@@ -275,7 +275,7 @@ things = len(some) // 3
 test = (torch.arange(things) % 4 == 0).repeat(3)  # whole things: no test picture has a twin among the others
 
 
-def scores(network):
+def knn_and_retrieval(network):
     """k-NN accuracy and retrieval, 0 to 1."""
     rows = dino_lite.features(network, some, background="random")
     knn = dino_lite.knn_accuracy(rows[~test], some.labels[~test], rows[test], some.labels[test])
@@ -295,10 +295,10 @@ predict("Has a student become better than the random teacher that it imitates?",
 # With so few test pictures a k-NN score is uncertain, by one standard error ±.
 
 # %%
-start = scores(dino_lite.Dino(lab, seed=0).student)
+start = knn_and_retrieval(dino_lite.Dino(lab, seed=0).student)
 error = (start[0] * (1 - start[0]) / int(test.sum())) ** 0.5
 print(f"{'the random start':17} k-NN {start[0]:.1%} ± {error:.1%}, retrieval {start[1]:.1%}")
-found = {name: scores(network) for name, network in students.items()}
+found = {name: knn_and_retrieval(network) for name, network in students.items()}
 for name, (knn, retrieval) in found.items():
     print(f"{name:17} k-NN {knn:.1%} ± {error:.1%}, retrieval {retrieval:.1%}")
 gain = (found["m = 1"][0] + found["arguments swapped"][0]) / 2 - start[0]
@@ -323,7 +323,9 @@ for seed in (0, 1):
     run = Session("lab", seed=seed)
     for _ in range(8):
         run.run(steps=steps(50))
-        pairs = zip(("k-NN", "retrieval"), scores(run.dino.student), scores(run.dino.teacher), strict=True)
+        pairs = zip(
+            ("k-NN", "retrieval"), knn_and_retrieval(run.dino.student), knn_and_retrieval(run.dino.teacher), strict=True
+        )
         measured += [(seed, run.step, *pair) for pair in pairs]
 ahead = sum((teacher > student) - (teacher < student) for *_, student, teacher in measured)
 won = sum(teacher > student for *_, student, teacher in measured)
@@ -339,12 +341,14 @@ reveal(
 at = sorted({step for _, step, *_ in measured})
 
 
-def line(score, place):
+def mean_at_steps(score, place):
     """Means over the seeds at each step; place: 3 for the student, 4 for the teacher."""
     return [sum(row[place] for row in measured if row[1:3] == (step, score)) / 2 for step in at]
 
 
-panels = {score: {"student": line(score, 3), "teacher": line(score, 4)} for score in ("k-NN", "retrieval")}
+panels = {
+    score: {"student": mean_at_steps(score, 3), "teacher": mean_at_steps(score, 4)} for score in ("k-NN", "retrieval")
+}
 plot_lines(panels, x=at)
 
 # %% [markdown]

@@ -144,7 +144,7 @@ predict("Which of the two runs ends with the lower loss?", NAMES)
 from dino_lite.scorecard import score, test_rows
 
 
-def scores(network):
+def knn_and_retrieval(network):
     """k-NN accuracy and retrieval, 0 to 1."""
     card = score(dino_lite.features(network, pictures, background="random"), pictures)
     return card["knn"], card["retrieval"]
@@ -158,7 +158,7 @@ final = {}
 for name, run, kind in zip(NAMES, (hour, ill), ("emoji", "collapsed"), strict=True):
     final[name] = sum(log["loss"] for log in run.logs[-10:]) / 10
     for snapshot in ("start", "end"):
-        knn, found = scores(dino_lite.pretrained(kind, snapshot))
+        knn, found = knn_and_retrieval(dino_lite.pretrained(kind, snapshot))
         print(f"{name:31} {snapshot:5}: k-NN {knn:.1%}, retrieval {found:.1%}")
 reveal(min(final, key=final.get), ", ".join(f"{name} {loss:.2f}" for name, loss in final.items()) + ".")
 
@@ -179,7 +179,7 @@ mean_loss, knn, found = [], [], []
 for stop in stops:
     near = logs[max(0, stop - 5) : stop + 5]
     mean_loss.append(sum(log.loss for log in near) / len(near))
-    row = scores(dino_lite.load_checkpoint(folder / f"{stop}.safetensors").teacher)
+    row = knn_and_retrieval(dino_lite.load_checkpoint(folder / f"{stop}.safetensors").teacher)
     knn.append(row[0])
     found.append(row[1])
 error = (knn[-1] * (1 - knn[-1]) / int(test_rows(pictures).sum())) ** 0.5

@@ -207,18 +207,16 @@ def test_a_course_holds_no_answers_to_exam_questions(course: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_solution_is_given_away(name: str) -> None:
-    """Neither a mark nor a line of a solution that the stub does not have is in the student's notebook."""
+    """No mark is in the student's notebook, and no line of a solution; of one that mends a bug, not all lines."""
     script = (ROOT / "notebooks" / "src" / "exercises" / f"{name}.py").read_text()
     text = (ROOT / "notebooks" / "exercises" / f"{name}.ipynb").read_text()
     assert not [word for word in ("BEGIN", "HIDDEN", "strict=True") if word in text]
     for ours, theirs in zip(cells(script, lecturer_cell), cells(script, student_cell), strict=True):
-        mark = ours.metadata.get("nbgrader", {})
-        if mark.get("solution") and not mark["grade"]:
-            solution = ours.source.split("### BEGIN SOLUTION")[1].split("### END SOLUTION")[0]
-            told = [line for line in solution.splitlines() if len(line.strip()) > 12 and line in theirs.source]
-            kept = [line for line in told if not line.lstrip().startswith(("def ", "for ", '"""'))]
-            assert len(kept) <= theirs.source.count("\n") / 1.2, kept  # a bug to mend shares most of its lines
-            assert solution.strip() not in theirs.source
+        if "### BEGIN SOLUTION" in ours.source:
+            before, solution = ours.source.split("### END SOLUTION")[0].split("### BEGIN SOLUTION")
+            lines = {line for line in solution.splitlines() if line.strip()}
+            told = lines & set(theirs.source.splitlines())
+            assert told < lines if before.strip().count("\n") > 1 and "return" in before else not told, theirs.source
 
 
 @pytest.mark.slow

@@ -50,8 +50,10 @@ CLAIMS = {
         "hour.logs[-1]['mutual_information'] > hour.logs[0]['mutual_information'] + 1",
         "moved == ['centre']",
         "final[NAMES[1]] < final[NAMES[0]]",
-        "scores(dino_lite.pretrained('emoji'))[0] > scores(dino_lite.pretrained('emoji', 'start'))[0] + 0.15",
-        "scores(dino_lite.pretrained('emoji'))[1] > 0.12 > 0.05 > scores(dino_lite.pretrained('collapsed'))[1]",
+        "knn_and_retrieval(dino_lite.pretrained('emoji'))[0]"
+        " > knn_and_retrieval(dino_lite.pretrained('emoji', 'start'))[0] + 0.15",
+        "knn_and_retrieval(dino_lite.pretrained('emoji'))[1] > 0.12",
+        "knn_and_retrieval(dino_lite.pretrained('collapsed'))[1] < 0.05",
         "preflight(config, len(pictures), steps=300)[1] == [] and len(preflight(paper, 1200, steps=400)[1]) == 2",
         "missed == ['a learning rate 30 times as high']",
         "gap == 0.0",

@@ -64,7 +64,7 @@ def test_three_hints_then_the_solution(one: Check) -> None:
 def test_nothing_that_is_handed_in_raises_but_for_graders(one: Check, answer: object) -> None:
     result = one(answer)
     assert not result.ok
-    assert "<" not in result._repr_html_().replace("<", "", 1) or result._repr_html_().count("<div") == 1
+    assert "<lambda>" not in result._repr_html_()  # what was handed in is escaped
     assert len(result.message) > 20
     with pytest.raises(WrongAnswer, match=one.name):
         one(answer, strict=True)
